@@ -1,0 +1,317 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { chmod, chown, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { promisify } from 'node:util'
+import { SweepError } from '@sweep/spec/errors'
+import pg from 'pg'
+import { type PostgresBinaries, packageRoot, readyBinaries } from './binaries.ts'
+import { canTraverse, type PostgresUser, postgresUser } from './postgres-user.ts'
+
+/** Major version of the binaries; a data folder of another one is refused. */
+const MAJOR = '18'
+const USER = 'sweep'
+const START_DEADLINE_MS = 30_000
+const STOP_DEADLINE_MS = 10_000
+
+const run = promisify(execFile)
+
+export interface ClusterOptions {
+  /** Folder of our own for data, password and log; made when absent. */
+  readonly folder: string
+  readonly maxConnections?: number
+  /** Extra `-c name=value` settings. */
+  readonly settings?: Readonly<Record<string, string>>
+  /** Told when Postgres dies though nobody asked it to, and when it is back. */
+  readonly onEvent?: (event: 'died' | 'restarted' | 'gave-up') => void
+}
+
+/** A running Postgres of our own. */
+export interface Cluster {
+  readonly url: string
+  /** Stops Postgres after its sessions are closed; call it after everything that uses it has ended. */
+  stop(): Promise<void>
+}
+
+/**
+ * Starts a Postgres in `folder`, making its data folder the first time. Its life is tied to ours: on Linux the kernel
+ * sends it SIGINT (a fast, clean shutdown) when we die, even by SIGKILL; one left from before is waited for or taken over.
+ */
+export async function startCluster(options: ClusterOptions): Promise<Cluster> {
+  const user = postgresUser(process.getuid?.() ?? -1)
+  const folder = reachableFolder(options.folder, user)
+  const binaries = await readyBinaries(
+    packageRoot(process.platform, process.arch),
+    join(folder, `binaries-${MAJOR}`),
+    (path) => canTraverse(path, user),
+  )
+  await makeFolder(folder, user)
+  const data = join(folder, 'data')
+  const password = await readPassword(folder)
+  await initialise(binaries, folder, data, password, user)
+
+  const adopted = await leftover(data, folder, password)
+  if (adopted) return adopted
+
+  const port = await choosePort(folder)
+  const url = clusterUrl(password, port)
+  const logFile = join(folder, 'postgres.log')
+  const args = postgresArguments(data, port, options)
+  let stopping = false
+  let child = await launch(binaries.postgres, args, logFile, user, url)
+  let failures = 0
+
+  const supervise = (watched: ChildProcess) => {
+    watched.once('exit', async () => {
+      if (stopping) return
+      options.onEvent?.('died')
+      while (!stopping && failures < 5) {
+        failures += 1
+        await sleep(200 * 2 ** failures)
+        try {
+          child = await launch(binaries.postgres, args, logFile, user, url)
+        } catch {
+          continue
+        }
+        failures = 0
+        options.onEvent?.('restarted')
+        supervise(child)
+        return
+      }
+      if (!stopping) options.onEvent?.('gave-up')
+    })
+  }
+  supervise(child)
+
+  return {
+    url,
+    async stop() {
+      stopping = true
+      await stopProcess(child)
+    },
+  }
+}
+
+function clusterUrl(password: string, port: number): string {
+  return `postgres://${USER}:${password}@127.0.0.1:${port}/sweep`
+}
+
+/** As root, a home under /root is out of reach for Postgres' user: the data then lives under /var/lib/sweep. */
+function reachableFolder(folder: string, user: PostgresUser | undefined): string {
+  if (canTraverse(dirname(folder), user)) return folder
+  return join('/var/lib/sweep', createHash('sha256').update(folder).digest('hex').slice(0, 12))
+}
+
+async function makeFolder(folder: string, user: PostgresUser | undefined): Promise<void> {
+  await mkdir(folder, { recursive: true, mode: 0o755 })
+  if (user) {
+    await chown(folder, user.uid, user.gid)
+    await chmod(folder, 0o755)
+  }
+}
+
+async function readPassword(folder: string): Promise<string> {
+  const file = join(folder, 'password')
+  if (!existsSync(file)) await writeFile(file, randomBytes(24).toString('hex'), { mode: 0o600 })
+  return (await readFile(file, 'utf8')).trim()
+}
+
+async function initialise(
+  binaries: PostgresBinaries,
+  folder: string,
+  data: string,
+  password: string,
+  user: PostgresUser | undefined,
+): Promise<void> {
+  const versionFile = join(data, 'PG_VERSION')
+  if (existsSync(versionFile)) {
+    const version = (await readFile(versionFile, 'utf8')).trim()
+    if (version === MAJOR) return
+    throw new SweepError(
+      'unavailable',
+      `${data} was made by Postgres ${version}; this sweep brings Postgres ${MAJOR}.`,
+      {
+        hint: 'Go back to the release of sweep that made it, or move the folder away to start empty.',
+        retryable: false,
+      },
+    )
+  }
+  // An initdb that was cut short leaves a folder that the next one refuses.
+  await rm(data, { recursive: true, force: true })
+  const passwordFile = join(folder, `initdb-password-${process.pid}`)
+  await writeFile(passwordFile, password, { mode: 0o600 })
+  if (user) await chown(passwordFile, user.uid, user.gid)
+  try {
+    await run(
+      binaries.initdb,
+      ['-D', data, '-U', USER, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8', '--locale=C'],
+      { ...user, cwd: '/' },
+    )
+  } catch (cause) {
+    throw new SweepError(
+      'unavailable',
+      `Postgres could not make its data folder ${data}: ${lastLines(stderrOf(cause))}`,
+      {
+        hint: 'Check that the disk has room (at least 100 MB) and that the folder can be written to.',
+        cause,
+        retryable: false,
+      },
+    )
+  } finally {
+    await rm(passwordFile, { force: true })
+  }
+}
+
+function stderrOf(cause: unknown): string {
+  return cause instanceof Error && 'stderr' in cause ? String(cause.stderr) : String(cause)
+}
+
+function lastLines(text: string, count = 3): string {
+  return text.trim().split('\n').slice(-count).join(' ')
+}
+
+function postgresArguments(data: string, port: number, options: ClusterOptions): string[] {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    max_connections: String(options.maxConnections ?? 100),
+    // Queries here are short: compiling them and sharing them among workers costs more than it gives, and /dev/shm is
+    // often tiny in a container.
+    jit: 'off',
+    max_parallel_workers_per_gather: '0',
+    ...options.settings,
+  }
+  return [
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+  ]
+}
+
+async function launch(
+  postgres: string,
+  args: string[],
+  logFile: string,
+  user: PostgresUser | undefined,
+  url: string,
+): Promise<ChildProcess> {
+  const log = await open(logFile, 'a', 0o600)
+  const setpriv = '/usr/bin/setpriv'
+  // In a session of its own, so that a Ctrl-C in the terminal reaches us alone and we stop it last.
+  const options = { detached: true, cwd: '/', stdio: ['ignore', log.fd, log.fd] as ['ignore', number, number] }
+  const identity = user ? [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--clear-groups'] : []
+  const child = existsSync(setpriv)
+    ? spawn(setpriv, ['--pdeathsig', 'INT', ...identity, '--', postgres, ...args], options)
+    : spawn(postgres, args, { ...options, ...user })
+  await log.close()
+  const exited = new Promise<never>((_, reject) => {
+    child.once('error', (cause) => reject(cause))
+    child.once('exit', (code, signal) => reject(new Error(`exited with ${signal ?? code}`)))
+  })
+  try {
+    await Promise.race([waitUntilReady(url), exited])
+  } catch (cause) {
+    child.kill('SIGQUIT')
+    const tail = lastLines(await readFile(logFile, 'utf8').catch(() => ''))
+    throw new SweepError('unavailable', `Postgres did not start: ${(cause as Error).message}. ${tail}`, {
+      hint: `Its log is ${logFile}.`,
+      cause,
+    })
+  }
+  return child
+}
+
+/** Polls with a real query: the server accepts connections a moment before it answers them. */
+async function waitUntilReady(url: string): Promise<void> {
+  const admin = url.replace(/\/sweep$/, '/postgres')
+  for (let waited = 0; ; waited += 25) {
+    const client = new pg.Client({ connectionString: admin, connectionTimeoutMillis: 2000 })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      const found = await client.query("select 1 from pg_database where datname = 'sweep'")
+      if (found.rowCount === 0) await client.query('create database sweep')
+      return
+    } catch (cause) {
+      if (waited > START_DEADLINE_MS) throw cause
+      await sleep(25)
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+}
+
+/**
+ * A Postgres that an earlier server left behind. Usually it is shutting down and gone in a moment; one that stays (no
+ * `setpriv` on this system) is taken over.
+ */
+async function leftover(data: string, folder: string, password: string): Promise<Cluster | undefined> {
+  const pidFile = join(data, 'postmaster.pid')
+  const lines = (await readFile(pidFile, 'utf8').catch(() => '')).split('\n')
+  const pid = Number(lines[0])
+  const port = Number(lines[3])
+  if (!Number.isInteger(pid) || pid <= 1 || lines[1] !== data) return undefined
+  for (let waited = 0; waited < STOP_DEADLINE_MS; waited += 50) {
+    if (!isAlive(pid) || !existsSync(pidFile)) return undefined
+    await sleep(50)
+  }
+  const url = clusterUrl(password, port)
+  try {
+    await waitUntilReady(url)
+  } catch (cause) {
+    throw new SweepError('unavailable', `A Postgres (process ${pid}) still holds ${data} and does not answer.`, {
+      hint: `If it is not yours, stop it with: kill -INT ${pid}. Its log is in ${folder}.`,
+      cause,
+    })
+  }
+  return {
+    url,
+    async stop() {
+      process.kill(pid, 'SIGINT')
+      for (let waited = 0; waited < STOP_DEADLINE_MS && isAlive(pid); waited += 25) await sleep(25)
+    },
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (cause) {
+    return (cause as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  child.kill('SIGINT')
+  const late = setTimeout(() => child.kill('SIGQUIT'), STOP_DEADLINE_MS)
+  await gone
+  clearTimeout(late)
+}
+
+/** The port of last time when it is free, so that open connections find Postgres again after a restart. */
+async function choosePort(folder: string): Promise<number> {
+  const file = join(folder, 'port')
+  const before = Number(await readFile(file, 'utf8').catch(() => '0'))
+  const port = before > 0 && (await freePort(before)) ? before : await freePort(0)
+  await writeFile(file, String(port))
+  return port
+}
+
+function freePort(wanted: number): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer()
+    server.once('error', () => resolve(0))
+    server.listen(wanted, '127.0.0.1', () => {
+      const address = server.address()
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0))
+    })
+  })
+}
