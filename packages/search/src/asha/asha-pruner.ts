@@ -1,0 +1,170 @@
+import type { Asha, Metric } from '@sweep/spec/document/sweep-document'
+import type { FactBody, FactOf } from '@sweep/spec/facts'
+import { isLive, type LiveAttempts, withLiveness } from '../live-attempts.ts'
+import { fromLoss, lossInWords, toLoss } from '../loss.ts'
+import {
+  emptyRanking,
+  lossAt,
+  type Ranking,
+  rankingSize,
+  rankOf,
+  withoutTrial,
+  withTrial,
+} from '../persistent/ranking.ts'
+import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
+import type { PruneDecision, Pruner } from '../pruner.ts'
+import { emptyHistory, keptLength, type TrialHistory, withReport } from '../trial-history.ts'
+import { bracketOf, type Rung, rungAt } from './brackets.ts'
+
+interface AshaTrial {
+  readonly bracket: number
+  readonly history: TrialHistory
+  /** Lowest loss, and highest resource, over the history. */
+  readonly best: number
+  readonly reached: number
+  /** The rungs it was compared at, and which entry of the history stood for it there. */
+  readonly compared: readonly { readonly rung: number; readonly entry: number }[]
+}
+
+export interface AshaState {
+  readonly settings: Asha
+  readonly metric: Metric
+  readonly trials: Tree<AshaTrial>
+  /** Keys (bracket, rung). */
+  readonly rungs: Tree<Ranking>
+  readonly live: LiveAttempts
+  /** Decisions that nobody has carried out yet, by trial. */
+  readonly pending: Tree<PruneDecision>
+}
+
+/**
+ * ASHA in its stopping form: Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning" (arXiv 1810.05934),
+ * where a trial that does not reach the best 1/eta of a rung is stopped instead of waiting to be promoted.
+ *
+ * - A trial is compared at the first report at or past a rung, once, with all that were recorded there until then, and
+ *   goes on when it is among the best max(1, floor(n / eta)) of those n, itself included. So the first to come goes on
+ *   (the paper's floor alone would stop the first eta - 1 whatever their values), and the second only if it is better.
+ * - The verdict falls when the report is folded, so it does not depend on how often `decide` is called.
+ * - The loss compared is the best so far when the trial's value is its best (`metric.summary`), the last otherwise. A
+ *   report that is not finite is worst there, and never among the best.
+ * - Rungs that a report jumps over are not recorded: its value took more resource than those it would be compared with.
+ * - Rungs below `grace` and at `maxResource` compare nothing. Ties go to the lower trial number.
+ * - A retried trial keeps what came before the step it took up at; from there on the newest attempt replaces the older.
+ */
+export const asha: Pruner<AshaState, Asha> = {
+  name: 'asha',
+
+  init: (settings, metric) => ({
+    settings,
+    metric,
+    trials: undefined,
+    rungs: undefined,
+    live: undefined,
+    pending: undefined,
+  }),
+
+  tell(state, fact) {
+    return fact.kind === 'report' ? withValue(state, fact) : withAttempt(state, fact)
+  },
+
+  decide: ({ pending }) => Array.from(entries(pending), ({ value }) => value),
+}
+
+function withAttempt(state: AshaState, fact: FactBody): AshaState {
+  const live = withLiveness(state.live, fact)
+  if (live === state.live || !('trial' in fact)) return state
+  return { ...state, live, pending: remove(state.pending, fact.trial) }
+}
+
+function withValue(state: AshaState, fact: FactOf<'report'>): AshaState {
+  const { settings, metric } = state
+  const before = find(state.trials, fact.trial) ?? newTrial(fact.trial, settings)
+  if (fact.attempt < before.history.attempt) return state
+  const { trial: kept, rungs } = cutBack(state, fact, before)
+
+  const loss = toLoss(fact.value, metric)
+  const history = withReport(kept.history, fact.attempt, fact.step, loss)
+  const resource = settings.resource === 'step' ? fact.step : history.length
+  const rung = rungAt(resource, kept.bracket, settings)
+  const isNew = rung !== undefined && rung.resource > kept.reached && rung.resource >= settings.grace
+  const trial: AshaTrial = {
+    ...kept,
+    history,
+    best: Math.min(kept.best, loss),
+    reached: Math.max(kept.reached, resource),
+    compared: isNew ? [...kept.compared, { rung: rung.index, entry: history.length - 1 }] : kept.compared,
+  }
+  const next = { ...state, rungs, trials: insert(state.trials, fact.trial, 0, trial) }
+  if (!isNew || isOver(resource, settings)) return next
+  return compare(next, fact, trial, rung, Number.isFinite(loss) && metric.summary === 'best' ? trial.best : loss)
+}
+
+function newTrial(trial: number, settings: Asha): AshaTrial {
+  const bracket = bracketOf(trial, settings)
+  return {
+    bracket,
+    history: emptyHistory,
+    best: Number.POSITIVE_INFINITY,
+    reached: Number.NEGATIVE_INFINITY,
+    compared: [],
+  }
+}
+
+function isOver(resource: number, { maxResource }: Asha): boolean {
+  return maxResource !== undefined && resource >= maxResource
+}
+
+/** Takes back what older attempts recorded at or past the step at which a newer one took up. */
+function cutBack(
+  state: AshaState,
+  fact: FactOf<'report'>,
+  trial: AshaTrial,
+): { trial: AshaTrial; rungs: Tree<Ranking> } {
+  const length = keptLength(trial.history, fact.attempt, fact.step)
+  if (length === trial.history.length) return { trial, rungs: state.rungs }
+  let rungs = state.rungs
+  for (const { rung, entry } of trial.compared) {
+    const ranking = find(rungs, trial.bracket, rung)
+    if (entry >= length && ranking) rungs = insert(rungs, trial.bracket, rung, withoutTrial(ranking, fact.trial))
+  }
+  const steps = trial.history.steps.slice(0, length)
+  return {
+    rungs,
+    trial: {
+      bracket: trial.bracket,
+      history: { ...trial.history, length },
+      best: trial.history.losses
+        .slice(0, length)
+        .reduce((best, loss) => Math.min(best, loss), Number.POSITIVE_INFINITY),
+      reached:
+        state.settings.resource === 'reports'
+          ? length
+          : steps.reduce((most, step) => Math.max(most, step), Number.NEGATIVE_INFINITY),
+      compared: trial.compared.filter(({ entry }) => entry < length),
+    },
+  }
+}
+
+function compare(state: AshaState, fact: FactOf<'report'>, trial: AshaTrial, rung: Rung, loss: number): AshaState {
+  const { settings, metric } = state
+  const ranking = withTrial(find(state.rungs, trial.bracket, rung.index) ?? emptyRanking, fact.trial, loss)
+  const next = { ...state, rungs: insert(state.rungs, trial.bracket, rung.index, ranking) }
+  const peers = rankingSize(ranking)
+  const places = Math.max(1, Math.floor(peers / settings.reductionFactor))
+  const rank = rankOf(ranking, fact.trial)!
+  if ((rank <= places && Number.isFinite(loss)) || !isLive(state.live, fact.trial, fact.attempt)) return next
+
+  const best = places === 1 ? 'the best' : `the best ${places}`
+  const verdict = {
+    reason: `${lossInWords(loss, metric)} is outside ${best} of ${peers} at ${settings.resource === 'step' ? 'step' : 'report'} ${rung.resource}`,
+    rung: rung.index,
+    bracket: trial.bracket,
+    resource: rung.resource,
+    value: fromLoss(loss, metric),
+    threshold: fromLoss(lossAt(ranking, places - 1)!, metric),
+    rank,
+    peers,
+  }
+  const decision: PruneDecision = { kind: 'prune', trial: fact.trial, attempt: fact.attempt, verdict }
+  return { ...next, pending: insert(next.pending, fact.trial, 0, decision) }
+}

@@ -1,0 +1,102 @@
+import type { Cause } from '@sweep/spec/attempt'
+import type { FactBody } from '@sweep/spec/facts'
+import type { Config } from '@sweep/spec/search-space'
+import fc from 'fast-check'
+
+/** Facts as the store writes them, for tests. */
+export function created(trial: number, config: Config, draw?: number, basis = 0): FactBody {
+  const source = draw === undefined ? 'user' : 'sampler'
+  return { kind: 'trial-created', trial, config, source, basis, draw, reason: 'test' }
+}
+
+export function started(trial: number, attempt = 1): FactBody {
+  return { kind: 'attempt-started', trial, attempt, epoch: attempt, agent: 'host', gpus: 0 }
+}
+
+export function report(trial: number, step: number, value: number, attempt = 1): FactBody {
+  return { kind: 'report', trial, attempt, step, ordinal: Math.max(1, step), value }
+}
+
+export function ended(trial: number, attempt = 1, cause: Cause = 'succeeded'): FactBody {
+  return { kind: 'attempt-ended', trial, attempt, cause, message: '', gpuSeconds: 0, seconds: 0 }
+}
+
+export function stopAsked(trial: number, attempt = 1): FactBody {
+  return { kind: 'stop-asked', trial, attempt, stop: 'pruned', basis: 0, by: 'pruner', verdict: { reason: 'test' } }
+}
+
+/** A history of `values` for each trial, every trial started and reporting from step 1. */
+export function curves(values: Record<number, readonly number[]>): FactBody[] {
+  return Object.entries(values).flatMap(([trial, list]) => [
+    started(Number(trial)),
+    ...list.map((value, index) => report(Number(trial), index + 1, value)),
+  ])
+}
+
+interface Move {
+  readonly trial: number
+  readonly action: 'report' | 'lost' | 'end'
+  readonly value: number
+  /** Steps a retried attempt goes back. */
+  readonly back: number
+  readonly stride: number
+}
+
+const metricValue = fc.oneof(
+  { weight: 6, arbitrary: fc.integer({ min: 0, max: 9 }) },
+  { weight: 2, arbitrary: fc.double({ noNaN: true, min: -100, max: 100 }) },
+  { weight: 1, arbitrary: fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY) },
+)
+
+const move: fc.Arbitrary<Move> = fc.record({
+  trial: fc.integer({ min: 1, max: 7 }),
+  action: fc.constantFrom('report', 'report', 'report', 'report', 'report', 'report', 'lost', 'end'),
+  value: metricValue,
+  back: fc.nat({ max: 6 }),
+  stride: fc.constantFrom(1, 1, 1, 2, 5),
+})
+
+/**
+ * Reports of up to seven trials in any interleaving, with NaN and infinities, strides, attempts that are lost and taken
+ * up again some steps back, and trials that end.
+ */
+export const histories: fc.Arbitrary<FactBody[]> = fc.array(move, { maxLength: 80 }).map((moves) => {
+  const facts: FactBody[] = []
+  const trials = new Map<number, { attempt: number; step: number; running: boolean; over: boolean }>()
+  for (const { trial, action, value, back, stride } of moves) {
+    const state = trials.get(trial) ?? { attempt: 0, step: 0, running: false, over: false }
+    trials.set(trial, state)
+    if (state.over) continue
+    if (!state.running) {
+      state.attempt += 1
+      state.running = true
+      facts.push(started(trial, state.attempt))
+    }
+    if (action === 'report') {
+      state.step += stride
+      facts.push(report(trial, state.step, value, state.attempt))
+    } else {
+      state.running = false
+      state.over = action === 'end'
+      if (action === 'lost') state.step = Math.max(0, state.step - back)
+      facts.push(ended(trial, state.attempt, action === 'lost' ? 'lost' : 'succeeded'))
+    }
+  }
+  return facts
+})
+
+/** The same facts in another interleaving: those of one trial stay in order. */
+export function interleaved(facts: readonly FactBody[], order: readonly number[]): FactBody[] {
+  const queues = new Map<number, FactBody[]>()
+  for (const fact of facts) {
+    if (!('trial' in fact)) continue
+    queues.set(fact.trial, [...(queues.get(fact.trial) ?? []), fact])
+  }
+  const mixed: FactBody[] = []
+  for (const pick of order) {
+    const waiting = [...queues.values()].filter((queue) => queue.length > 0)
+    const next = waiting[pick % Math.max(1, waiting.length)]?.shift()
+    if (next !== undefined) mixed.push(next)
+  }
+  return [...mixed, ...[...queues.values()].flat()]
+}
