@@ -1,0 +1,99 @@
+import { z } from 'zod'
+import { Cause, StopReason } from './attempt.ts'
+import { Json, MetricValue } from './number.ts'
+import { Config } from './search-space.ts'
+import { SWEEP_EVENTS, SWEEP_STATES } from './sweep-state.ts'
+
+/**
+ * What happened to a sweep, one after the other. Facts of a sweep are numbered 1, 2, 3, … without a gap, in the order
+ * their transactions committed; everything the controller knows is folded from them in that order, so the same facts
+ * and seed give the same suggestions and decisions.
+ *
+ * `basis` on a fact that the controller wrote is the number of the last fact it had folded when it decided.
+ */
+const trial = z.int().positive()
+const attempt = z.int().positive()
+const basis = z.int().nonnegative()
+
+/** Why a trial goes on or not: what was compared, with whom, and in words. */
+export const Verdict = z.strictObject({
+  reason: z.string(),
+  rung: z.int().optional(),
+  bracket: z.int().optional(),
+  /** The resource (step or count of reports) at which trials were compared. */
+  resource: z.number().optional(),
+  value: MetricValue.optional(),
+  threshold: MetricValue.optional(),
+  rank: z.int().optional(),
+  peers: z.int().optional(),
+})
+export type Verdict = z.infer<typeof Verdict>
+
+export const FactBody = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('sweep-created'), seed: z.int() }),
+  z.strictObject({
+    kind: z.literal('control'),
+    /** A sweep event, or `change` of parallelism, budget or priority. */
+    action: z.enum([...SWEEP_EVENTS, 'change']),
+    by: z.string(),
+    changes: z.record(z.string(), Json).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('trial-created'),
+    trial,
+    config: Config,
+    /** `sampler`, or `user` for a config that somebody enqueued. */
+    source: z.enum(['sampler', 'user']),
+    basis,
+    /** Index of this suggestion among the sampler's own, from 0: seeds its random numbers. */
+    draw: z.int().nonnegative().optional(),
+    reason: z.string(),
+  }),
+  z.strictObject({ kind: z.literal('attempt-queued'), trial, attempt, reason: z.string() }),
+  z.strictObject({
+    kind: z.literal('attempt-started'),
+    trial,
+    attempt,
+    epoch: z.int(),
+    agent: z.string(),
+    gpus: z.number().nonnegative(),
+  }),
+  /** One value of the sweep's metric. `ordinal` counts the values of this attempt from 1, NaN and infinite ones too. */
+  z.strictObject({ kind: z.literal('report'), trial, attempt, step: z.int(), ordinal: z.int(), value: MetricValue }),
+  z.strictObject({
+    kind: z.literal('stop-asked'),
+    trial,
+    attempt,
+    stop: StopReason,
+    basis,
+    by: z.string(),
+    verdict: Verdict,
+  }),
+  z.strictObject({
+    kind: z.literal('attempt-ended'),
+    trial,
+    attempt,
+    cause: Cause,
+    message: z.string(),
+    gpuSeconds: z.number(),
+    seconds: z.number(),
+  }),
+  z.strictObject({
+    kind: z.literal('trial-ended'),
+    trial,
+    state: z.enum(['completed', 'pruned', 'failed', 'cancelled']),
+    value: MetricValue.nullable(),
+    reason: z.string(),
+  }),
+  z.strictObject({ kind: z.literal('trial-requeued'), trial, by: z.string() }),
+  /** Nothing was started though something could be, and why; written when the reason changes. */
+  z.strictObject({ kind: z.literal('waiting'), reason: z.string(), basis }),
+  z.strictObject({ kind: z.literal('sweep-ended'), state: z.enum(SWEEP_STATES), reason: z.string() }),
+])
+export type FactBody = z.infer<typeof FactBody>
+export type FactKind = FactBody['kind']
+
+export type Fact = FactBody & { readonly seq: number; readonly at: Date }
+
+/** The part of a fact of one kind. */
+export type FactOf<K extends FactKind> = Extract<FactBody, { kind: K }>

@@ -1,0 +1,214 @@
+import { z } from 'zod'
+import { Cause, StopReason } from '../attempt.ts'
+import { Capture } from '../document/sweep-document.ts'
+import { Verdict } from '../facts.ts'
+import { AgentId, AttemptId, SweepId } from '../ids.ts'
+import { Json, MetricValue } from '../number.ts'
+import { Config, SearchSpace } from '../search-space.ts'
+
+/**
+ * What an agent and the server say to each other, under `/api/v1/agents`. Everything an agent sends may be sent again
+ * without harm: reports are numbered by their byte offset in the run's own files, ends are fenced by the epoch.
+ */
+
+export const Gpu = z.strictObject({
+  index: z.int().min(0),
+  uuid: z.string().optional(),
+  name: z.string().optional(),
+  memoryBytes: z.int().optional(),
+})
+export type Gpu = z.infer<typeof Gpu>
+
+/** A place for one trial; bound to a GPU where the host has them. */
+export const Slot = z.strictObject({ index: z.int().min(0), gpu: Gpu.optional() })
+export type Slot = z.infer<typeof Slot>
+
+/** `POST /agents`. An agent that comes back sends its old id with its old token and keeps both. */
+export const RegisterAgent = z.strictObject({
+  agentId: AgentId.optional(),
+  name: z.string().min(1).max(100),
+  host: z.string().max(255),
+  slots: z.array(Slot).min(1).max(1024),
+  cpus: z.number().positive(),
+  memoryBytes: z.int().positive(),
+  queues: z.array(z.string()).min(1),
+  launchers: z.array(z.string()).min(1),
+  labels: z.record(z.string(), z.string()).default({}),
+  version: z.string(),
+})
+export type RegisterAgent = z.infer<typeof RegisterAgent>
+
+export const AgentRegistered = z.strictObject({
+  agentId: AgentId,
+  token: z.string(),
+  heartbeatMs: z.int(),
+  leaseMs: z.int(),
+})
+export type AgentRegistered = z.infer<typeof AgentRegistered>
+
+/** What a trial takes up. `gpus` undefined: one slot, with its GPU if it has one. */
+export const Shape = z.strictObject({
+  gpus: z.int().min(0).optional(),
+  cpus: z.number().positive().optional(),
+  memoryBytes: z.int().positive().optional(),
+})
+export type Shape = z.infer<typeof Shape>
+
+/** Room an agent has left. `gpuSlots` of the `slots` have a GPU. */
+export const Room = z.strictObject({
+  slots: z.int().min(0),
+  gpuSlots: z.int().min(0),
+  cpus: z.number(),
+  memoryBytes: z.number(),
+})
+export type Room = z.infer<typeof Room>
+
+/** `POST /agents/:id/claim`: waits up to `waitMs` for work that fits. */
+export const Claim = z.strictObject({ room: Room, max: z.int().min(1).max(64), waitMs: z.int().min(0).max(30_000) })
+export type Claim = z.infer<typeof Claim>
+
+/** Everything an agent needs to run one attempt. */
+export const Assignment = z.strictObject({
+  attemptId: AttemptId,
+  epoch: z.int(),
+  /** Good for this attempt only, dies with its lease; given to the program as SWEEP_TOKEN. */
+  token: z.string(),
+  sweepId: SweepId,
+  sweepName: z.string(),
+  trial: z.int(),
+  attempt: z.int(),
+  seed: z.int(),
+  config: Config,
+  space: SearchSpace,
+  program: z.string().optional(),
+  command: z.array(z.string()),
+  /** Where the program runs; the folder of the sweep file on a machine that shares it. */
+  workdir: z.string(),
+  env: z.record(z.string(), z.string()),
+  shape: Shape,
+  capture: Capture,
+  metric: z.string().optional(),
+  timeoutMs: z.int().optional(),
+  graceMs: z.int(),
+  /** Checkpoint folder of an earlier attempt of this trial, when there is one this agent can read. */
+  restore: z.string().optional(),
+})
+export type Assignment = z.infer<typeof Assignment>
+
+export const ClaimReply = z.strictObject({ assignments: z.array(Assignment) })
+export type ClaimReply = z.infer<typeof ClaimReply>
+
+/** One line that the run wrote, or one line of its output in which metrics were found. */
+export const Point = z.strictObject({
+  /** Absent when the line names none: the server counts on from the last. */
+  step: z.int().optional(),
+  /** Milliseconds since 1970 by the agent's clock; informative only. */
+  at: z.number(),
+  values: z.record(z.string().min(1).max(256), MetricValue),
+})
+export type Point = z.infer<typeof Point>
+
+/**
+ * Points of one file of the run, from byte `from` (exclusive of nothing) up to byte `to`. The server keeps the highest
+ * `to` per attempt and file; a batch that begins below it is cut by the agent, not by the server, so a batch is taken
+ * whole when `from` equals what the server has, and answered with the server's offset otherwise.
+ */
+export const PointBatch = z.strictObject({
+  source: z.enum(['metrics', 'output']),
+  from: z.int().min(0),
+  to: z.int().min(0),
+  points: z.array(Point).max(1000),
+})
+export type PointBatch = z.infer<typeof PointBatch>
+
+/**
+ * Output from byte `offset` up to byte `to` of output.log; `to` may be left out where `text` is those bytes exactly. The
+ * server takes what begins at its offset or beyond, so an agent may skip output that nobody will read.
+ */
+export const LogChunk = z.strictObject({
+  offset: z.int().min(0),
+  to: z.int().min(0).optional(),
+  text: z.string().max(262_144),
+})
+export type LogChunk = z.infer<typeof LogChunk>
+
+/** What the run is and where it runs, sent once when the process has started. */
+export const Started = z.strictObject({
+  at: z.number(),
+  pid: z.int().optional(),
+  argv: z.array(z.string()),
+  slots: z.array(z.int()),
+  runDir: z.string(),
+  environment: z.record(z.string(), Json),
+})
+export type Started = z.infer<typeof Started>
+
+export const Ended = z.strictObject({
+  at: z.number(),
+  cause: Cause,
+  message: z.string().max(2000),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  /** Run time of the process by the agent's monotonic clock, in seconds. */
+  seconds: z.number().min(0),
+  /** Newest complete checkpoint, for the next attempt. */
+  checkpoint: z.strictObject({ step: z.int(), path: z.string() }).optional(),
+})
+export type Ended = z.infer<typeof Ended>
+
+/** Use of the machine by one attempt at one moment; becomes metrics `system/<key>`. */
+export const Sample = z.strictObject({ at: z.number(), values: z.record(z.string(), z.number()) })
+export type Sample = z.infer<typeof Sample>
+
+export const AttemptReport = z.strictObject({
+  attemptId: AttemptId,
+  epoch: z.int(),
+  started: Started.optional(),
+  batches: z.array(PointBatch).max(2).default([]),
+  samples: z.array(Sample).max(100).default([]),
+  log: LogChunk.optional(),
+  /** Comes with or after the last batch of points. */
+  ended: Ended.optional(),
+})
+export type AttemptReport = z.infer<typeof AttemptReport>
+
+/** `POST /agents/:id/reports`. */
+export const Reports = z.strictObject({ attempts: z.array(AttemptReport).max(256) })
+export type Reports = z.infer<typeof Reports>
+
+export const AttemptStatus = z.strictObject({
+  attemptId: AttemptId,
+  /** `fenced`: the attempt is somebody else's or over. Kill what runs, forget it. */
+  status: z.enum(['ok', 'fenced']),
+  /** Bytes of each file that the server has. */
+  offsets: z.strictObject({ metrics: z.int(), output: z.int(), log: z.int() }).optional(),
+  stop: z.strictObject({ reason: StopReason, verdict: Verdict }).nullable(),
+})
+export type AttemptStatus = z.infer<typeof AttemptStatus>
+
+export const ReportsReply = z.strictObject({ attempts: z.array(AttemptStatus) })
+export type ReportsReply = z.infer<typeof ReportsReply>
+
+/** `POST /agents/:id/heartbeat`: renews the lease of every attempt it names, of no other. */
+export const Heartbeat = z.strictObject({
+  room: Room,
+  draining: z.boolean(),
+  attempts: z.array(z.strictObject({ attemptId: AttemptId, epoch: z.int() })),
+})
+export type Heartbeat = z.infer<typeof Heartbeat>
+
+export const HeartbeatReply = z.strictObject({ attempts: z.array(AttemptStatus), drain: z.boolean() })
+export type HeartbeatReply = z.infer<typeof HeartbeatReply>
+
+/** Events of `GET /agents/:id/stream` (SSE): a decision as soon as it is stored. Lost ones come with the heartbeat. */
+export const AgentEvent = z.discriminatedUnion('type', [
+  z.strictObject({
+    type: z.literal('stop'),
+    attemptId: AttemptId,
+    epoch: z.int(),
+    reason: StopReason,
+    verdict: Verdict,
+  }),
+  z.strictObject({ type: z.literal('drain') }),
+])
+export type AgentEvent = z.infer<typeof AgentEvent>

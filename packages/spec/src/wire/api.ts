@@ -1,0 +1,274 @@
+import { z } from 'zod'
+import { ATTEMPT_STATES, Cause } from '../attempt.ts'
+import { Budget, SweepDocument } from '../document/sweep-document.ts'
+import { AgentId, AttemptId, SweepId, TrialId } from '../ids.ts'
+import { Json, MetricValue } from '../number.ts'
+import { Config } from '../search-space.ts'
+import { SWEEP_STATES } from '../sweep-state.ts'
+import { TRIAL_STATES } from '../trial.ts'
+
+/** Bodies of the public HTTP API under `/api/v1`. Times are ISO 8601 in UTC; durations carry their unit in the name. */
+
+export const Time = z.iso.datetime()
+
+export const ErrorBody = z.strictObject({
+  code: z.string(),
+  message: z.string(),
+  hint: z.string().optional(),
+  details: z.unknown().optional(),
+  requestId: z.string().optional(),
+})
+export type ErrorBody = z.infer<typeof ErrorBody>
+
+export const CreateSweep = z.strictObject({
+  /** The YAML text, at most 256 KiB. */
+  source: z.string().max(262_144),
+  /** Named in error positions. */
+  file: z.string().max(1000).default('sweep.yaml'),
+  /** Absolute folder in which trials run. */
+  workdir: z.string().max(4000),
+  /** Values that replace those of the document, by dotted key. */
+  overrides: z.record(z.string(), Json).default({}),
+})
+export type CreateSweep = z.input<typeof CreateSweep>
+
+export const Warning = z.strictObject({
+  message: z.string(),
+  hint: z.string().optional(),
+  /** Where in the document, such as `parameters.lr.min`. */
+  path: z.string().optional(),
+  line: z.int().optional(),
+  column: z.int().optional(),
+})
+export type Warning = z.infer<typeof Warning>
+
+export const TrialCounts = z.strictObject({
+  queued: z.int(),
+  running: z.int(),
+  paused: z.int(),
+  completed: z.int(),
+  pruned: z.int(),
+  failed: z.int(),
+  cancelled: z.int(),
+})
+export type TrialCounts = z.infer<typeof TrialCounts>
+
+export const SweepView = z.strictObject({
+  id: SweepId,
+  name: z.string(),
+  project: z.string(),
+  state: z.enum(SWEEP_STATES),
+  /** Why it ended, or why nothing starts. */
+  reason: z.string().nullable(),
+  method: z.string(),
+  metric: z.strictObject({ name: z.string(), goal: z.enum(['minimize', 'maximize']) }).nullable(),
+  trials: TrialCounts,
+  best: z.strictObject({ trial: z.int(), value: MetricValue, config: Config }).nullable(),
+  parallelism: z.int().nullable(),
+  priority: z.number(),
+  budget: Budget,
+  gpuSeconds: z.number(),
+  createdAt: Time,
+  endedAt: Time.nullable(),
+})
+export type SweepView = z.infer<typeof SweepView>
+
+export const SweepDetail = SweepView.extend({ document: SweepDocument, source: z.string(), workdir: z.string() })
+export type SweepDetail = z.infer<typeof SweepDetail>
+
+export const SweepCreated = z.strictObject({ sweep: SweepView, warnings: z.array(Warning) })
+export type SweepCreated = z.infer<typeof SweepCreated>
+
+export const TrialView = z.strictObject({
+  id: TrialId,
+  number: z.int(),
+  state: z.enum(TRIAL_STATES),
+  config: Config,
+  source: z.enum(['sampler', 'user']),
+  /** The value that stands for the trial, by `metric.summary`; null when nothing finite was reported. */
+  value: MetricValue.nullable(),
+  lastValue: MetricValue.nullable(),
+  lastStep: z.int().nullable(),
+  reports: z.int(),
+  attempts: z.int(),
+  reason: z.string().nullable(),
+  cause: Cause.nullable(),
+  agent: z.string().nullable(),
+  createdAt: Time,
+  startedAt: Time.nullable(),
+  endedAt: Time.nullable(),
+})
+export type TrialView = z.infer<typeof TrialView>
+
+export const LeaderboardRow = TrialView.extend({ rank: z.int().nullable() })
+export type LeaderboardRow = z.infer<typeof LeaderboardRow>
+
+/** `next` is an opaque cursor for `after`, null on the last page. */
+export const Leaderboard = z.strictObject({ rows: z.array(LeaderboardRow), next: z.string().nullable() })
+export type Leaderboard = z.infer<typeof Leaderboard>
+
+export const AttemptView = z.strictObject({
+  id: AttemptId,
+  number: z.int(),
+  state: z.enum(ATTEMPT_STATES),
+  cause: Cause.nullable(),
+  message: z.string().nullable(),
+  agent: z.string().nullable(),
+  slots: z.array(z.int()),
+  exitCode: z.int().nullable(),
+  signal: z.string().nullable(),
+  argv: z.array(z.string()).nullable(),
+  environment: z.record(z.string(), Json),
+  runDir: z.string().nullable(),
+  gpuSeconds: z.number(),
+  seconds: z.number().nullable(),
+  queuedAt: Time,
+  startedAt: Time.nullable(),
+  endedAt: Time.nullable(),
+})
+export type AttemptView = z.infer<typeof AttemptView>
+
+export const TrialDetail = TrialView.extend({ attemptList: z.array(AttemptView), metricNames: z.array(z.string()) })
+export type TrialDetail = z.infer<typeof TrialDetail>
+
+export const MetricSeries = z.strictObject({
+  name: z.string(),
+  steps: z.array(z.int()),
+  values: z.array(MetricValue),
+})
+export type MetricSeries = z.infer<typeof MetricSeries>
+
+export const ChangeSweep = z.strictObject({
+  parallelism: z.int().positive().nullable().optional(),
+  priority: z.number().positive().max(1000).optional(),
+  /** Only the named limits change; null lifts one. */
+  budget: z
+    .strictObject({
+      trials: z.int().positive().nullable().optional(),
+      wallMs: z.int().positive().nullable().optional(),
+      gpuSeconds: z.number().positive().nullable().optional(),
+    })
+    .optional(),
+})
+export type ChangeSweep = z.infer<typeof ChangeSweep>
+
+export const EnqueueTrial = z.strictObject({ config: Config, repeat: z.boolean().default(false) })
+export type EnqueueTrial = z.input<typeof EnqueueTrial>
+
+export const AgentView = z.strictObject({
+  id: AgentId,
+  name: z.string(),
+  host: z.string(),
+  state: z.enum(['ready', 'draining', 'gone']),
+  slots: z.int(),
+  busy: z.int(),
+  gpus: z.array(z.string()),
+  queues: z.array(z.string()),
+  labels: z.record(z.string(), z.string()),
+  version: z.string(),
+  lastSeenAt: Time,
+})
+export type AgentView = z.infer<typeof AgentView>
+
+export const FactView = z.strictObject({ seq: z.int(), at: Time, body: z.unknown() })
+export type FactView = z.infer<typeof FactView>
+
+/** `data` of the server-sent events of `/sweeps/:id/events`; `id:` of the event is the number of the fact. */
+export const SweepEventData = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('fact'), fact: FactView }),
+  z.strictObject({ type: z.literal('sweep'), sweep: SweepView }),
+])
+export type SweepEventData = z.infer<typeof SweepEventData>
+
+/** `GET /health`, for probes: 200 while the database answers, 503 otherwise. */
+export const Health = z.strictObject({
+  status: z.enum(['ok', 'unavailable']),
+  version: z.string(),
+  database: z.enum(['ok', 'away']),
+  /** Name of the newest migration that the database has. */
+  migration: z.string().nullable(),
+})
+export type Health = z.infer<typeof Health>
+
+/** `GET /whoami`: what the token of the request may do. */
+export const WhoAmI = z.strictObject({
+  kind: z.enum(['nobody', 'anonymous', 'user', 'join', 'agent', 'trial']),
+  name: z.string(),
+  role: z.enum(['viewer', 'operator', 'admin']).nullable(),
+})
+export type WhoAmI = z.infer<typeof WhoAmI>
+
+/** `POST /validate`: everything that `POST /sweeps` checks, with nothing stored. */
+export const ValidateSweep = CreateSweep.omit({ workdir: true })
+export type ValidateSweep = z.input<typeof ValidateSweep>
+
+export const SweepValidated = z.strictObject({ document: SweepDocument, warnings: z.array(Warning) })
+export type SweepValidated = z.infer<typeof SweepValidated>
+
+/** Newest first. */
+export const SweepList = z.strictObject({ sweeps: z.array(SweepView), next: z.string().nullable() })
+export type SweepList = z.infer<typeof SweepList>
+
+/** By number. */
+export const TrialList = z.strictObject({ trials: z.array(TrialView), next: z.string().nullable() })
+export type TrialList = z.infer<typeof TrialList>
+
+export const MetricsReply = z.strictObject({ attempt: z.int(), series: z.array(MetricSeries) })
+export type MetricsReply = z.infer<typeof MetricsReply>
+
+/** A piece of an attempt's output. Of very long output the beginning and the end are kept, so `offset` may jump ahead. */
+export const LogPage = z.strictObject({
+  attempt: z.int(),
+  /** Byte of the output at which `text` begins. */
+  offset: z.int(),
+  text: z.string(),
+  /** For `after`: the byte that follows `text`. */
+  next: z.int(),
+  /** True when the attempt is over and this page reaches the end of its output. */
+  done: z.boolean(),
+})
+export type LogPage = z.infer<typeof LogPage>
+
+export const FactPage = z.strictObject({ facts: z.array(FactView), next: z.int() })
+export type FactPage = z.infer<typeof FactPage>
+
+export const AgentList = z.strictObject({ agents: z.array(AgentView) })
+export type AgentList = z.infer<typeof AgentList>
+
+/** `POST /tokens`. A `join` token lets agents register, and nothing else. */
+export const CreateToken = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('user'),
+    name: z.string().min(1).max(100),
+    role: z.enum(['viewer', 'operator', 'admin']),
+    /** From now; absent means it never expires. */
+    expiresInSeconds: z.int().positive().max(315_360_000).optional(),
+  }),
+  z.strictObject({
+    kind: z.literal('join'),
+    name: z.string().min(1).max(100),
+    expiresInSeconds: z.int().positive().max(315_360_000).default(3600),
+    /** How many agents may register with it; absent means any number. */
+    uses: z.int().positive().optional(),
+  }),
+])
+export type CreateToken = z.input<typeof CreateToken>
+
+export const TokenView = z.strictObject({
+  id: z.int(),
+  kind: z.enum(['user', 'join', 'agent']),
+  name: z.string(),
+  /** Of a user's token. */
+  role: z.enum(['viewer', 'operator', 'admin']).nullable(),
+  /** Of an agent's token. */
+  agentId: AgentId.nullable(),
+  createdAt: Time,
+})
+export type TokenView = z.infer<typeof TokenView>
+
+export const TokenList = z.strictObject({ tokens: z.array(TokenView) })
+export type TokenList = z.infer<typeof TokenList>
+
+/** The only reply that ever holds the token itself. */
+export const TokenCreated = z.strictObject({ id: z.int(), token: z.string() })
+export type TokenCreated = z.infer<typeof TokenCreated>
