@@ -1,0 +1,16 @@
+import type { Command } from '../command.ts'
+import { loadLeaderboard, printLeaderboard, readTrialStates } from '../leaderboard-rows.ts'
+import { resolveSweep } from '../names.ts'
+
+export const command: Command = {
+  async run(context, args, options) {
+    const limit = options.flag('all') ? Number.POSITIVE_INFINITY : (options.whole('limit') ?? 20)
+    const states = readTrialStates(options.list('state'))
+    const client = await context.client()
+    const sweep = await client.getSweep(await resolveSweep(context, client, args[0] ?? ''))
+    const rows = await loadLeaderboard(client, sweep.id, limit, states)
+    await printLeaderboard(context, rows, sweep)
+    if (rows.length === 0) context.say(`No trials yet; \`sweep why ${sweep.id}\` says what it waits for.`)
+    return undefined
+  },
+}

@@ -1,0 +1,224 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FactBody } from '@sweep/spec/facts'
+import type { SweepView } from '@sweep/spec/wire/api'
+import { afterEach, expect, test } from 'vitest'
+import { createColors } from '../colors.ts'
+import { displayWidth } from '../terminal/terminal-text.ts'
+import { runFake } from '../testing/fake-process.ts'
+import { type FakeServer, factStream, fakeFacts, fakeSweep, SWEEP_ID, startFakeServer } from '../testing/fake-server.ts'
+import { ScreenModel } from '../testing/screen-model.ts'
+import { SweepTally } from './sweep-tally.ts'
+import { watchScreen } from './watch-screen.ts'
+
+const servers: FakeServer[] = []
+const folders: string[] = []
+afterEach(async () => {
+  await Promise.all(servers.splice(0).map((server) => server.close()))
+  await Promise.all(folders.splice(0).map((folder) => rm(folder, { recursive: true })))
+})
+
+const trialFacts = (trial: number, value: number | 'NaN', state: 'completed' | 'pruned'): FactBody[] => [
+  {
+    kind: 'trial-created',
+    trial,
+    config: { lr: trial / 1000 },
+    source: 'sampler',
+    basis: 0,
+    draw: trial - 1,
+    reason: 'drawn',
+  },
+  { kind: 'attempt-queued', trial, attempt: 1, reason: 'new' },
+  { kind: 'attempt-started', trial, attempt: 1, epoch: 1, agent: 'local', gpus: 0 },
+  { kind: 'report', trial, attempt: 1, step: 3, ordinal: 1, value: value as number },
+  {
+    kind: 'attempt-ended',
+    trial,
+    attempt: 1,
+    cause: state === 'pruned' ? 'pruned' : 'succeeded',
+    message: '',
+    gpuSeconds: 0,
+    seconds: 1,
+  },
+  { kind: 'trial-ended', trial, state, value: value as number, reason: 'done' },
+]
+const FACTS = fakeFacts([
+  { kind: 'sweep-created', seed: 1 },
+  ...trialFacts(1, 0.25, 'completed'),
+  ...trialFacts(2, 0.125, 'completed'),
+  ...trialFacts(3, 0.5, 'pruned'),
+  {
+    kind: 'attempt-ended',
+    trial: 3,
+    attempt: 1,
+    cause: 'user-error',
+    message: 'No module named \u001b[31mnumpy',
+    gpuSeconds: 0,
+    seconds: 1,
+  },
+  { kind: 'sweep-ended', state: 'completed', reason: 'all trials are done' },
+])
+
+function routes(facts = FACTS, end = false) {
+  return {
+    [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep(),
+    [`GET /sweeps/${SWEEP_ID}/events`]: factStream(facts, { end }),
+  }
+}
+
+async function serve(facts = FACTS): Promise<{ env: Record<string, string> }> {
+  const server = await startFakeServer(routes(facts))
+  servers.push(server)
+  return { env: { SWEEP_URL: server.url } }
+}
+
+test('without a terminal, watch prints one line an event and ends with the sweep', async () => {
+  const run = await runFake(['watch', SWEEP_ID], await serve())
+  expect(run.code).toBe(0)
+  expect(run.stdout.split('\n')).toEqual([
+    'trial 1 started on local',
+    'best val_loss so far: 0.25 by trial 1 at step 3',
+    'trial 1 completed with 0.25: done',
+    'trial 2 started on local',
+    'best val_loss so far: 0.125 by trial 2 at step 3',
+    'trial 2 completed with 0.125: done',
+    'trial 3 started on local',
+    'trial 3 pruned with 0.5: done',
+    'trial 3: user-error: No module named \\e[31mnumpy',
+    'the sweep is completed: all trials are done',
+    '',
+  ])
+})
+
+test('for programs, watch prints every fact as a line of JSON', async () => {
+  const run = await runFake(['watch', SWEEP_ID, '--json'], await serve())
+  const seqs = run.stdout
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).seq)
+  expect(seqs).toEqual(FACTS.map((fact) => fact.seq))
+})
+
+test.each([
+  [80, 24],
+  [40, 12],
+  [20, 6],
+  [200, 50],
+])('the live table fits a terminal of %ix%i and leaves its last picture', async (columns, rows) => {
+  const { env } = await serve()
+  const run = await runFake(['watch', SWEEP_ID, '--no-color'], { env, terminal: { columns, rows } })
+  expect(run.code).toBe(0)
+  const screen = new ScreenModel(columns, rows).feed(run.stdout)
+  const lines = screen.lines()
+  expect(screen.scrolled).toBe(0)
+  expect(lines.length).toBeLessThan(rows)
+  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(columns)
+  expect(lines.join('\n')).toContain('3/3'.slice(0, columns > 30 ? 3 : 0))
+  expect(run.stdout).not.toContain('\u001b[31mnumpy')
+})
+
+test('the live table shows the best first, the failures by cause, and where to look', async () => {
+  const run = await runFake(['watch', SWEEP_ID, '--no-color'], {
+    ...(await serve()),
+    terminal: { columns: 80, rows: 24 },
+  })
+  expect(new ScreenModel(80, 24).feed(run.stdout).lines()).toEqual([
+    `digits  ${SWEEP_ID}  completed 5m`,
+    '████████████████████ 3/3  2 completed, 1 pruned, 0 running',
+    'best val_loss 0.125 by trial 2',
+    '',
+    '#  STATE      VAL_LOSS  STEP  CONFIG',
+    '2  completed     0.125     3  lr=0.002',
+    '1  completed      0.25     3  lr=0.001',
+    '3  pruned          0.5     3  lr=0.003',
+    'failures: 1 user-error (trial 3: No module named \\e[31mnumpy)',
+  ])
+})
+
+test('a sweep that ends without a value is exit 5', async () => {
+  const server = await startFakeServer({ ...routes(), [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep({ best: null }) })
+  servers.push(server)
+  expect((await runFake(['watch', SWEEP_ID], { env: { SWEEP_URL: server.url } })).code).toBe(5)
+})
+
+test('watching goes on when the local server dies and comes back at another port; no event is missed or told twice', async () => {
+  const home = await mkdtemp(join(tmpdir(), 'sweep-home-'))
+  folders.push(home)
+  const record = (url: string) => writeFile(join(home, 'server.json'), JSON.stringify({ url, pid: process.pid }))
+  const first = await startFakeServer(routes(FACTS.slice(0, 6)))
+  await record(first.url)
+  const running = runFake(['watch', SWEEP_ID], { env: { SWEEP_HOME: home } })
+  await expect.poll(() => first.calls.some((call) => call.path.endsWith('/events'))).toBe(true)
+  await first.close()
+  const second = await startFakeServer(routes(FACTS))
+  servers.push(second)
+  await record(second.url)
+  const run = await running
+  expect(run.code).toBe(0)
+  expect(run.stdout.split('\n').filter((line) => line.includes('started'))).toHaveLength(3)
+  expect(run.stdout.split('\n').filter((line) => line.startsWith('trial 1 completed'))).toHaveLength(1)
+  expect(run.stderr).toContain('The server does not answer; trying again')
+})
+
+test('Ctrl-C stops watching, says how to go on, and ends nothing', async () => {
+  const server = await startFakeServer(routes(FACTS.slice(0, 3)))
+  servers.push(server)
+  const interrupt = new AbortController()
+  const running = runFake(['watch', SWEEP_ID], { env: { SWEEP_URL: server.url }, interrupt: interrupt.signal })
+  await expect.poll(() => server.calls.some((call) => call.path.endsWith('/events'))).toBe(true)
+  interrupt.abort()
+  const run = await running
+  expect(run.code).toBe(130)
+  expect(run.stderr).toContain(`sweep watch ${SWEEP_ID}`)
+  expect(server.calls.every((call) => call.method === 'GET')).toBe(true)
+})
+
+test('wait ends with 0 once the sweep is done, with 6 when the time is up first', async () => {
+  expect((await runFake(['wait', SWEEP_ID, '-q'], await serve())).code).toBe(0)
+  const open = {
+    ...routes(FACTS.slice(0, 3)),
+    [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep({ state: 'running', endedAt: null }),
+  }
+  const server = await startFakeServer(open)
+  servers.push(server)
+  const run = await runFake(['wait', SWEEP_ID, '--timeout', '50ms', '--json'], { env: { SWEEP_URL: server.url } })
+  expect(run.code).toBe(6)
+  expect(JSON.parse(run.stdout)).toMatchObject({ state: 'running' })
+})
+
+test('wait --for a value ends as soon as it is reached, and with 5 when the sweep ends without it', async () => {
+  expect((await runFake(['wait', SWEEP_ID, '--for', 'best<0.2'], await serve())).code).toBe(0)
+  expect((await runFake(['wait', SWEEP_ID, '--for', 'best<0.1'], await serve())).code).toBe(5)
+})
+
+test('NaN never becomes the best, and a value that counts up is best when it is highest', () => {
+  const tally = new SweepTally({ name: 'acc', goal: 'maximize', summary: 'best' })
+  const facts = fakeFacts([
+    ...trialFacts(1, 0.5, 'completed'),
+    ...trialFacts(2, 'NaN', 'completed'),
+    ...trialFacts(3, 0.9, 'completed'),
+  ])
+  for (const fact of facts) tally.add(fact)
+  for (const fact of facts) expect(tally.add(fact)).toBeUndefined()
+  expect(tally.bestSoFar).toEqual([0.5, 0.9])
+  expect(tally.ranked().map((trial) => trial.number)).toEqual([3, 1, 2])
+})
+
+test('a picture of 10,000 trials is drawn in a few milliseconds', () => {
+  const tally = new SweepTally({ name: 'loss', goal: 'minimize', summary: 'best' })
+  for (const fact of fakeFacts(Array.from({ length: 10_000 }, (_, i) => trialFacts(i + 1, i, 'completed')).flat()))
+    tally.add(fact)
+  const state = {
+    sweep: fakeSweep() as unknown as SweepView,
+    space: { parameters: [] },
+    tally,
+    url: 'x',
+    away: undefined,
+    now: 0,
+  }
+  const started = performance.now()
+  const lines = watchScreen(state, { columns: 80, rows: 24 }, createColors('never', false))
+  expect(lines.length).toBeLessThanOrEqual(23)
+  expect(performance.now() - started).toBeLessThan(250)
+})
