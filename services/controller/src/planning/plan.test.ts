@@ -1,0 +1,340 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { plan } from './plan.ts'
+import { agent, foreign, own, sweep } from './testing.ts'
+import type { Action, AgentView, SweepView, View } from './view.ts'
+
+const GIB = 1024 ** 3
+
+function created(actions: readonly Action[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const action of actions) {
+    if (action.kind === 'create-trials') counts[action.sweepId] = (counts[action.sweepId] ?? 0) + action.count
+  }
+  return counts
+}
+
+function waiting(actions: readonly Action[], id: string): string | null | undefined {
+  for (const action of actions) if (action.kind === 'set-waiting' && action.sweepId === id) return action.reason
+  return undefined
+}
+
+describe('how many trials are issued', () => {
+  test('as many as there are slots, and none ahead while nothing is known of how long they run', () => {
+    expect(created(plan({ agents: [agent({ slots: 4 })], sweeps: [sweep('a')] }))).toEqual({ a: 4 })
+  })
+
+  test.each([
+    { slots: 4, attemptSeconds: 0.01, expected: 8 },
+    { slots: 4, attemptSeconds: 2, expected: 7 },
+    { slots: 4, attemptSeconds: 10, expected: 4 },
+    { slots: 1, attemptSeconds: 0.01, expected: 3 },
+    { slots: 1, attemptSeconds: 1, expected: 2 },
+    { slots: 1, attemptSeconds: 3600, expected: 1 },
+  ])('$slots slots with attempts of $attemptSeconds s hold $expected trials', ({ slots, attemptSeconds, expected }) => {
+    const outstanding = slots
+    const view = { agents: [agent({ slots })], sweeps: [sweep('a', { outstanding, own: { attemptSeconds } })] }
+    expect(outstanding + (created(plan(view))['a'] ?? 0)).toBe(expected)
+  })
+
+  test('none while the last ones are not folded, so that no suggestion is asked for twice', () => {
+    expect(plan({ agents: [agent()], sweeps: [sweep('a', { own: { settled: false } })] })).toEqual([])
+  })
+
+  test.each([
+    [{ maxTrials: 10, created: 10, queued: 1 }, 0],
+    [{ maxTrials: 10, created: 9 }, 1],
+    [{ maxTrials: 10, created: 7 }, 3],
+    [{ maxTrials: 10, created: 2 }, 4],
+    [{ maxTrials: 10, created: 12 }, 0],
+  ])('with %o of a budget left, %i', (mine, expected) => {
+    const outstanding = 1
+    const view = { agents: [agent({ slots: 5 })], sweeps: [sweep('a', { outstanding, own: mine })] }
+    expect(created(plan(view))['a'] ?? 0).toBe(expected)
+  })
+
+  test('parallelism counts what is queued too, and a lower one than what runs admits none', () => {
+    const at = (parallelism: number, outstanding: number) =>
+      created(plan({ agents: [agent({ slots: 8 })], sweeps: [sweep('a', { parallelism, outstanding })] }))['a'] ?? 0
+    expect([at(3, 0), at(3, 2), at(3, 3), at(1, 3)]).toEqual([3, 1, 0, 0])
+  })
+})
+
+describe('the fair share', () => {
+  test('priorities 3 and 1 get 3 and 1 of 4 slots', () => {
+    const sweeps = [sweep('a', { priority: 3 }), sweep('b', { priority: 1 })]
+    expect(created(plan({ agents: [agent({ slots: 4 })], sweeps }))).toEqual({ a: 3, b: 1 })
+  })
+
+  test('what a parallelism leaves goes to the other', () => {
+    const sweeps = [sweep('a', { priority: 3, parallelism: 1 }), sweep('b')]
+    expect(created(plan({ agents: [agent({ slots: 4 })], sweeps }))).toEqual({ a: 1, b: 3 })
+  })
+
+  test('on one slot two sweeps take turns, and priority 2 gets two turns of three', () => {
+    const turns = (priorities: Record<string, number>, rounds: number): string => {
+      const passes = new Map(Object.keys(priorities).map((id) => [id, 0]))
+      let order = ''
+      for (let round = 0; round < rounds; round += 1) {
+        const sweeps = [...passes].map(([id, sharePass]) => sweep(id, { sharePass, priority: priorities[id] ?? 1 }))
+        const [[id, count] = ['', 0]] = Object.entries(created(plan({ agents: [agent({ slots: 1 })], sweeps })))
+        expect(count).toBe(1)
+        passes.set(id, (passes.get(id) ?? 0) + 1 / (priorities[id] ?? 1))
+        order += id
+      }
+      return order
+    }
+    expect(turns({ a: 1, b: 1 }, 6)).toBe('ababab')
+    expect(turns({ a: 2, b: 1 }, 9).replaceAll('b', '')).toHaveLength(6)
+  })
+
+  test('a sweep that comes later fills up its share before the first one gets more', () => {
+    const sweeps = [sweep('a', { outstanding: 3 }), sweep('b', { outstanding: 0 })]
+    expect(created(plan({ agents: [agent({ slots: 4 })], sweeps }))).toEqual({ b: 1 })
+  })
+
+  test('long trials are not queued ahead into the share of short ones', () => {
+    const long = sweep('long', { outstanding: 1, own: { attemptSeconds: 3600 } })
+    const short = sweep('short', { outstanding: 1, own: { attemptSeconds: 0.05 } })
+    expect(created(plan({ agents: [agent({ slots: 2 })], sweeps: [long, short] }))).toEqual({ short: 2 })
+  })
+
+  test('sweeps of another controller keep their slots, and room is left for one that claims it', () => {
+    const agents = [agent({ slots: 4 })]
+    expect(created(plan({ agents, sweeps: [sweep('a'), foreign('b', { outstanding: 3 })] }))).toEqual({ a: 1 })
+    expect(created(plan({ agents, sweeps: [sweep('a'), foreign('b', { claimsRoom: true })] }))).toEqual({ a: 2 })
+  })
+})
+
+describe('shapes', () => {
+  const gpuHost = agent({ name: 'gpu-1', slots: 4, gpuSlots: 4, cpus: 16, memoryBytes: 64 * GIB })
+  const small = agent({ name: 'small-1', slots: 2, cpus: 2, memoryBytes: 4 * GIB })
+
+  test('a trial that needs two GPUs counts for two slots of those that share the host', () => {
+    const sweeps = [sweep('big', { shape: { gpus: 2 }, outstanding: 1 }), sweep('any', { outstanding: 1 })]
+    expect(created(plan({ agents: [gpuHost], sweeps }))).toEqual({ any: 1 })
+    expect(created(plan({ agents: [gpuHost, small], sweeps: [sweep('big', { shape: { gpus: 2 } })] }))).toEqual({
+      big: 2,
+    })
+  })
+
+  test.each([
+    [{ cpus: 4 }, 4],
+    [{ cpus: 6 }, 2],
+    [{ memoryBytes: 20 * GIB }, 3],
+    [{ gpus: 0 }, 6],
+    [{ gpus: 3, cpus: 1 }, 1],
+    [{ cpus: 0.5, memoryBytes: GIB }, 6],
+  ])('%o fits %i times', (shape, expected) => {
+    expect(created(plan({ agents: [gpuHost, small], sweeps: [sweep('a', { shape })] }))).toEqual({ a: expected })
+  })
+
+  test('sweeps on different queues share an agent that serves both', () => {
+    const both = agent({ slots: 2, queues: ['x', 'y'] })
+    const sweeps = [sweep('a', { queue: 'x', outstanding: 1 }), sweep('b', { queue: 'y', outstanding: 0 })]
+    expect(created(plan({ agents: [both], sweeps }))).toEqual({ b: 1 })
+  })
+})
+
+describe('why a sweep waits', () => {
+  const reason = (agents: readonly AgentView[], one: SweepView) => waiting(plan({ agents, sweeps: [one] }), one.id)
+
+  test('no agent, none for its queue, none that fits', () => {
+    expect(reason([], sweep('a'))).toBe('no agent is connected')
+    expect(reason([agent()], sweep('a', { queue: 'gpu' }))).toBe(
+      'no agent serves the queue gpu; those connected serve default',
+    )
+    const agents = [agent({ name: 'one' }), agent({ name: 'two', gpuSlots: 1, memoryBytes: 8 * GIB })]
+    expect(reason(agents, sweep('a', { shape: { gpus: 2, memoryBytes: 12 * GIB } }))).toBe(
+      'no agent fits what a trial needs; the nearest, one, has 0 of the 2 GPUs',
+    )
+    expect(reason(agents, sweep('a', { shape: { gpus: 2, memoryBytes: 8 * GIB } }))).toBe(
+      'no agent fits what a trial needs; the nearest, two, has 1 of the 2 GPUs',
+    )
+    expect(reason(agents, sweep('a', { shape: { memoryBytes: 64 * GIB } }))).toBe(
+      'no agent fits what a trial needs; the nearest, one, has 16 GiB of the 64 GiB of memory',
+    )
+  })
+
+  test('at its parallelism, slots taken, budget, paused', () => {
+    const agents = [agent({ slots: 2 })]
+    expect(reason(agents, sweep('a', { parallelism: 1, outstanding: 1 }))).toBe('at its parallelism of 1')
+    expect(reason(agents, sweep('a', { outstanding: 2 }))).toBe('all slots that fit are taken')
+    expect(reason(agents, sweep('a', { outstanding: 1, own: { maxTrials: 3, created: 3 } }))).toBe(
+      'all 3 trials of its budget are issued',
+    )
+    expect(reason(agents, sweep('a', { state: 'paused' }))).toBe('the sweep is paused')
+  })
+
+  test('a reason that is stored already is not stored again, and one that no longer holds is cleared', () => {
+    expect(reason([], sweep('a', { own: { waiting: 'no agent is connected' } }))).toBeUndefined()
+    const resumed = sweep('a', { outstanding: 1, own: { exhausted: true, waiting: 'the sweep is paused' } })
+    expect(reason([agent()], resumed)).toBeUndefined()
+  })
+})
+
+describe('how a sweep ends', () => {
+  const actions = (one: SweepView) => plan({ agents: [agent()], sweeps: [one] })
+  const end = (reason: string) => [{ kind: 'end-sweep', sweepId: 'a', reason }]
+
+  test.each([
+    [own({ exhausted: true }), 'every config of its search space was tried'],
+    [own({ maxTrials: 3, created: 3 }), 'its budget of 3 trials is used up'],
+    [own({ spent: 'its budget of 60 s of time is used up' }), 'its budget of 60 s of time is used up'],
+    [own({ targetReached: 'a trial reached the target of 0.1' }), 'a trial reached the target of 0.1'],
+  ])('when nothing is outstanding and no more may come: %#', (mine, reason) => {
+    expect(actions(sweep('a', { own: mine }))).toEqual(end(reason))
+    expect(actions(sweep('a', { own: { ...mine, paused: 1 } })).some((one) => one.kind === 'end-sweep')).toBe(false)
+    expect(actions(sweep('a', { own: { ...mine, settled: false } }))).toEqual([])
+    expect(created(actions(sweep('a', { outstanding: 1, own: mine })))).toEqual({})
+  })
+
+  test('a budget of time that ran out stops what runs and withdraws what waits', () => {
+    const spent = 'its budget of 60 s of time is used up'
+    const one = sweep('a', { outstanding: 3, own: { spent, queued: 1, stoppable: [4, 5] } })
+    expect(actions(one)).toMatchObject([
+      { kind: 'ask-stop', trials: [4, 5], stop: 'budget', reason: spent },
+      { kind: 'cancel-queued', reason: spent },
+    ])
+  })
+
+  test('a reached target withdraws what waits and lets the running ones finish', () => {
+    const targetReached = 'a trial reached the target of 0.1'
+    const one = sweep('a', { outstanding: 3, own: { targetReached, queued: 1, stoppable: [4, 5] } })
+    expect(actions(one).map((action) => action.kind)).toEqual(['cancel-queued'])
+  })
+
+  test('stopping lets running trials finish, cancelling stops them', () => {
+    const mine = { queued: 1, stoppable: [4] }
+    expect(actions(sweep('a', { state: 'stopping', outstanding: 2, own: mine })).map((one) => one.kind)).toEqual([
+      'cancel-queued',
+    ])
+    expect(actions(sweep('a', { state: 'cancelling', outstanding: 2, own: mine }))).toMatchObject([
+      { kind: 'cancel-queued' },
+      { kind: 'ask-stop', trials: [4], stop: 'cancelled' },
+    ])
+    expect(actions(sweep('a', { state: 'stopping' }))).toEqual(end('stopped on request'))
+    expect(actions(sweep('a', { state: 'cancelling' }))).toEqual(end('cancelled on request'))
+  })
+
+  test.each(['completed', 'stopped', 'cancelled'] as const)('nothing is done about a sweep that is %s', (state) => {
+    expect(actions(sweep('a', { state }))).toEqual([])
+  })
+})
+
+describe('whatever the pool and the sweeps look like', () => {
+  const shapes = fc.record(
+    {
+      gpus: fc.integer({ min: 0, max: 3 }),
+      cpus: fc.constantFrom(0.5, 1, 4),
+      memoryBytes: fc.constantFrom(GIB, 8 * GIB),
+    },
+    { requiredKeys: [] },
+  )
+  const agents = fc.array(
+    fc.record({
+      slots: fc.integer({ min: 1, max: 8 }),
+      gpuSlots: fc.integer({ min: 0, max: 4 }),
+      cpus: fc.integer({ min: 1, max: 16 }),
+      queues: fc.subarray(['default', 'gpu'], { minLength: 1 }),
+    }),
+    { maxLength: 4 },
+  )
+  const sweeps = fc.array(
+    fc.record({
+      queue: fc.constantFrom('default', 'gpu'),
+      shape: shapes,
+      priority: fc.constantFrom(0.5, 1, 3),
+      parallelism: fc.option(fc.integer({ min: 1, max: 6 }), { nil: undefined }),
+      outstanding: fc.integer({ min: 0, max: 10 }),
+      sharePass: fc.integer({ min: 0, max: 5 }),
+      isForeign: fc.boolean(),
+      claimsRoom: fc.boolean(),
+      created: fc.integer({ min: 0, max: 12 }),
+      maxTrials: fc.option(fc.integer({ min: 1, max: 15 }), { nil: undefined }),
+      attemptSeconds: fc.option(fc.constantFrom(0.001, 1, 5, 3600), { nil: undefined }),
+    }),
+    { maxLength: 5 },
+  )
+  const views = fc.record({ agents, sweeps }).map(({ agents, sweeps }): View => {
+    return {
+      agents: agents.map((one, index) => agent({ ...one, name: `agent-${index}` })),
+      sweeps: sweeps.map(({ isForeign, created, maxTrials, attemptSeconds, ...rest }, index) => {
+        const id = `s${index}`
+        return isForeign ? foreign(id, rest) : sweep(id, { ...rest, own: { created, maxTrials, attemptSeconds } })
+      }),
+    }
+  })
+
+  test('budgets, parallelism and the room of the pool are never exceeded', () => {
+    fc.assert(
+      fc.property(views, (view) => {
+        const counts = created(plan(view))
+        const slots = view.agents.reduce((sum, one) => sum + one.slots, 0)
+        for (const one of view.sweeps) {
+          const count = counts[one.id] ?? 0
+          if (!one.own) expect(count).toBe(0)
+          if (count === 0) continue
+          expect(count + (one.own?.created ?? 0)).toBeLessThanOrEqual(one.own?.maxTrials ?? Number.POSITIVE_INFINITY)
+          expect(count + one.outstanding).toBeLessThanOrEqual(one.parallelism ?? Number.POSITIVE_INFINITY)
+          expect(count + one.outstanding).toBeLessThanOrEqual(slots + Math.max(2, slots))
+        }
+      }),
+      { numRuns: 500 },
+    )
+  })
+
+  test('carrying out the plan leads to a state in which no more is issued', () => {
+    fc.assert(
+      fc.property(views, (view) => {
+        let now = view
+        for (let round = 0; round < 40; round += 1) {
+          const counts = created(plan(now))
+          if (Object.keys(counts).length === 0) return
+          now = {
+            ...now,
+            sweeps: now.sweeps.map((one) => {
+              const count = counts[one.id] ?? 0
+              if (!one.own) return one
+              return {
+                ...one,
+                outstanding: one.outstanding + count,
+                own: { ...one.own, created: one.own.created + count },
+              }
+            }),
+          }
+        }
+        expect.unreachable('trials are issued without an end')
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('the order in which sweeps and agents are listed does not matter', () => {
+    fc.assert(
+      fc.property(views, (view) => {
+        const other = { agents: [...view.agents].reverse(), sweeps: [...view.sweeps].reverse() }
+        expect(created(plan(other))).toEqual(created(plan(view)))
+      }),
+      { numRuns: 300 },
+    )
+  })
+
+  test('while something wants it and fits, no slot stays free', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 8 }),
+        fc.array(fc.constantFrom(0.5, 1, 2, 5), { minLength: 1, maxLength: 5 }),
+        (slots, priorities) => {
+          const sweeps = priorities.map((priority, index) => sweep(`s${index}`, { priority }))
+          const counts = created(plan({ agents: [agent({ slots })], sweeps }))
+          expect(Object.values(counts).reduce((sum, count) => sum + count, 0)).toBe(slots)
+          const total = priorities.reduce((sum, priority) => sum + priority, 0)
+          for (const [index, priority] of priorities.entries()) {
+            expect(Math.abs((counts[`s${index}`] ?? 0) - (slots * priority) / total)).toBeLessThan(priorities.length)
+          }
+        },
+      ),
+    )
+  })
+})

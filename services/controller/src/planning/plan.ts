@@ -1,0 +1,94 @@
+import { assertNever } from '@sweep/spec/assert-never'
+import { admissions } from './admission.ts'
+import { whyNoneFits } from './capacity.ts'
+import type { Action, OwnView, SweepView, View } from './view.ts'
+
+/**
+ * What to do now about the sweeps that this controller owns. Pure: the same view gives the same actions. A stop that the
+ * pruner decided is not among them; it can't wait for the pool to be looked at (see `reconciling/advance.ts`).
+ */
+export function plan(view: View): Action[] {
+  const counts = admissions(view, wanted)
+  return view.sweeps.flatMap((sweep) => (sweep.own ? planSweep(sweep, sweep.own, counts.get(sweep.id) ?? 0, view) : []))
+}
+
+/** How many trials the sweep would issue if there were room. */
+function wanted(sweep: SweepView): number {
+  const { own } = sweep
+  if (!own || sweep.state !== 'running' || !own.settled || whyNoMore(own)) return 0
+  return own.maxTrials === undefined ? Number.POSITIVE_INFINITY : own.maxTrials - own.created
+}
+
+/** Why no further trial will be issued, or undefined while one may. */
+function whyNoMore(own: OwnView): string | undefined {
+  if (own.targetReached) return own.targetReached
+  if (own.spent) return own.spent
+  if (own.maxTrials !== undefined && own.created >= own.maxTrials)
+    return `its budget of ${own.maxTrials} trials is used up`
+  if (own.exhausted) return 'every config of its search space was tried'
+  return undefined
+}
+
+function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): Action[] {
+  const { id: sweepId, state } = sweep
+  const isIdle = sweep.outstanding === 0 && own.settled
+  switch (state) {
+    case 'running': {
+      const over = whyNoMore(own)
+      // Trials put aside may still go on, so the sweep isn't over.
+      if (over && isIdle && own.paused === 0) return [{ kind: 'end-sweep', sweepId, reason: over }]
+      const actions: Action[] = []
+      if (own.spent && own.stoppable.length > 0) {
+        actions.push({ kind: 'ask-stop', sweepId, trials: own.stoppable, stop: 'budget', reason: own.spent })
+      }
+      const endsEarly = own.spent ?? own.targetReached
+      if (endsEarly && own.queued > 0) actions.push({ kind: 'cancel-queued', sweepId, reason: endsEarly })
+      if (count > 0) actions.push({ kind: 'create-trials', sweepId, count })
+      else actions.push(...waiting(sweep, own, over ? whyIssuedOnly(own) : whyWaiting(sweep, own, view)))
+      return actions
+    }
+    case 'paused':
+      return waiting(sweep, own, 'the sweep is paused')
+    case 'stopping':
+      if (isIdle) return [{ kind: 'end-sweep', sweepId, reason: 'stopped on request' }]
+      return own.queued > 0 ? [{ kind: 'cancel-queued', sweepId, reason: 'the sweep was stopped' }] : []
+    case 'cancelling': {
+      if (isIdle) return [{ kind: 'end-sweep', sweepId, reason: 'cancelled on request' }]
+      const actions: Action[] = []
+      const reason = 'the sweep was cancelled'
+      if (own.queued > 0) actions.push({ kind: 'cancel-queued', sweepId, reason })
+      if (own.stoppable.length > 0) {
+        actions.push({ kind: 'ask-stop', sweepId, trials: own.stoppable, stop: 'cancelled', reason })
+      }
+      return actions
+    }
+    case 'completed':
+    case 'stopped':
+    case 'cancelled':
+      return []
+    default:
+      return assertNever(state)
+  }
+}
+
+function waiting(sweep: SweepView, own: OwnView, reason: string | undefined): Action[] {
+  return reason === own.waiting ? [] : [{ kind: 'set-waiting', sweepId: sweep.id, reason: reason ?? null }]
+}
+
+/** While the last trials run, only a budget is worth a word: it may be raised. */
+function whyIssuedOnly(own: OwnView): string | undefined {
+  if (!own.settled) return own.waiting
+  return own.maxTrials !== undefined && own.created >= own.maxTrials
+    ? `all ${own.maxTrials} trials of its budget are issued`
+    : own.waiting
+}
+
+function whyWaiting(sweep: SweepView, own: OwnView, { agents }: View): string | undefined {
+  if (!own.settled) return own.waiting
+  const unfit = whyNoneFits(agents, sweep.queue, sweep.shape)
+  if (unfit) return unfit
+  if (sweep.parallelism !== undefined && sweep.outstanding >= sweep.parallelism) {
+    return `at its parallelism of ${sweep.parallelism}`
+  }
+  return 'all slots that fit are taken'
+}

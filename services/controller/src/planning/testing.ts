@@ -1,0 +1,57 @@
+import type { SweepId } from '@sweep/spec/ids'
+import type { AgentView, OwnView, SweepView } from './view.ts'
+
+/** Views for tests, with only what matters spelled out. */
+export function agent(options: Partial<AgentView> = {}): AgentView {
+  return {
+    name: 'agent-1',
+    queues: ['default'],
+    slots: 2,
+    gpuSlots: 0,
+    cpus: 8,
+    memoryBytes: 16 * 1024 ** 3,
+    ...options,
+  }
+}
+
+export function own(options: Partial<OwnView> = {}): OwnView {
+  return {
+    created: 0,
+    maxTrials: undefined,
+    spent: undefined,
+    targetReached: undefined,
+    exhausted: false,
+    settled: true,
+    queued: 0,
+    paused: 0,
+    stoppable: [],
+    attemptSeconds: undefined,
+    waiting: undefined,
+    ...options,
+  }
+}
+
+export function sweep(
+  id: string,
+  options: Partial<Omit<SweepView, 'id' | 'own'>> & { own?: Partial<OwnView> } = {},
+): SweepView {
+  const { own: mine, ...rest } = options
+  return {
+    id: id as SweepId,
+    state: 'running',
+    queue: 'default',
+    shape: {},
+    priority: 1,
+    parallelism: undefined,
+    outstanding: 0,
+    sharePass: 0,
+    claimsRoom: false,
+    ...rest,
+    own: own(mine),
+  }
+}
+
+/** A sweep that another controller owns. */
+export function foreign(id: string, options: Partial<Omit<SweepView, 'id' | 'own'>> = {}): SweepView {
+  return { ...sweep(id, options), own: undefined }
+}

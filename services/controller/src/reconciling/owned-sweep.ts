@@ -1,0 +1,189 @@
+import { createSweepFold, foldFact, type SweepFold } from '@sweep/search/fold'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
+import type { Fact, FactOf } from '@sweep/spec/facts'
+import { type AttemptId, attemptId, type SweepId } from '@sweep/spec/ids'
+import { queueName } from '@sweep/spec/queue-name'
+import { isSweepOver } from '@sweep/spec/sweep-state'
+import type { Shape } from '@sweep/spec/wire/agent-protocol'
+import type { BudgetUse } from '@sweep/store/sweep-control'
+import type { OwnView } from '../planning/view.ts'
+
+/** Weight of the newest attempt in the typical run time. */
+const SMOOTHING = 0.2
+
+/** What a batch of facts means for the tickets of a sweep. */
+export interface FoldedBatch {
+  readonly facts: number
+  /** Attempts that may be claimed and whose ticket is missing, was dropped while the claim was held, or is unknown. */
+  readonly ticketsDue: readonly AttemptId[]
+}
+
+/**
+ * One sweep, as its owner knows it: the fold of its facts, and a few numbers besides that cost the same whether 10 or
+ * 10,000 trials came before.
+ */
+export class OwnedSweep {
+  readonly id: SweepId
+  readonly ownerEpoch: number
+  readonly fold: SweepFold
+  readonly queue: string
+  readonly shape: Shape
+  readonly queueName: string
+  /** All stored facts were folded at least once; before that nothing may be decided. */
+  isCaughtUp = false
+  /** The sampler was asked for more than it had. */
+  isExhausted = false
+  sharePass = 0
+  /** When the present reason for waiting was first seen, by this controller's clock. */
+  waitingSince: { readonly reason: string | null; readonly at: number } | undefined
+  budget: { readonly use: BudgetUse; readonly at: number } | undefined
+  #attemptSeconds: number | undefined
+  /** Highest trial issued by this controller; the sampler must have been told of it before it is asked again. */
+  #issued = 0
+  /** Attempts whose ticket was added before their fact came by. */
+  readonly #ticketed = new Set<AttemptId>()
+  readonly #stoppable = new Set<number>()
+
+  constructor(id: SweepId, ownerEpoch: number, document: SweepDocument) {
+    this.id = id
+    this.ownerEpoch = ownerEpoch
+    this.fold = createSweepFold(document)
+    this.queue = document.queue
+    this.shape = document.resources
+    this.queueName = queueName(document.queue, document.resources)
+  }
+
+  get isOver(): boolean {
+    return isSweepOver(this.fold.state)
+  }
+
+  get outstanding(): number {
+    return this.fold.queued.size + this.fold.running.size
+  }
+
+  /** Folds facts in their order. */
+  tell(facts: readonly Fact[]): FoldedBatch {
+    const due = new Set<AttemptId>()
+    let mayClaimMore = false
+    for (const fact of facts) {
+      if (fact.seq <= this.fold.foldedSeq) continue
+      foldFact(this.fold, fact)
+      switch (fact.kind) {
+        case 'attempt-queued': {
+          const id = attemptId(this.id, fact.trial, fact.attempt)
+          if (!this.#ticketed.delete(id)) due.add(id)
+          break
+        }
+        case 'attempt-started':
+          this.#stoppable.add(fact.trial)
+          break
+        case 'stop-asked':
+          this.#stoppable.delete(fact.trial)
+          break
+        case 'attempt-ended':
+          this.#stoppable.delete(fact.trial)
+          this.#timed(fact)
+          // A claim at the limit of the parallelism is held, and its ticket is gone; now one more would pass.
+          mayClaimMore ||= this.fold.limits.parallelism !== undefined
+          break
+        case 'control':
+          // Tickets taken while the sweep was paused, or at a lower parallelism, are gone.
+          mayClaimMore = true
+          break
+        default:
+          break
+      }
+    }
+    if (mayClaimMore) for (const id of this.#claimable()) due.add(id)
+    return { facts: facts.length, ticketsDue: this.isCaughtUp ? [...due].filter((id) => this.#isQueued(id)) : [] }
+  }
+
+  /** Call after `createTrials`: the facts of these trials are on their way. */
+  issued(trials: readonly { readonly number: number; readonly attemptId: AttemptId }[]): void {
+    for (const trial of trials) {
+      if (this.fold.trials.has(trial.number)) continue
+      this.#issued = Math.max(this.#issued, trial.number)
+      this.#ticketed.add(trial.attemptId)
+    }
+  }
+
+  view(now: number): OwnView {
+    const { fold } = this
+    return {
+      created: fold.trials.size,
+      maxTrials: fold.limits.budget.trials,
+      spent: this.#spent(now),
+      targetReached: fold.targetReached ? `a trial reached the target of ${fold.document.metric?.target}` : undefined,
+      exhausted: this.isExhausted || this.#hasNoMore(),
+      settled: this.isCaughtUp && (this.#issued === 0 || fold.trials.has(this.#issued)),
+      queued: fold.queued.size,
+      paused: fold.counts.paused,
+      stoppable: [...this.#stoppable],
+      attemptSeconds: this.#attemptSeconds,
+      waiting: fold.waiting,
+    }
+  }
+
+  /** Milliseconds until a budget of time runs out; undefined without one, or before the first attempt has started. */
+  budgetLeftMs(): number | undefined {
+    if (!this.budget) return undefined
+    const { use } = this.budget
+    const left: number[] = []
+    if (use.limits.wallMs !== undefined && use.wallMs > 0) left.push(use.limits.wallMs - use.wallMs)
+    if (use.limits.gpuSeconds !== undefined && use.gpus > 0) {
+      left.push(((use.limits.gpuSeconds - use.gpuSeconds) / use.gpus) * 1000)
+    }
+    return left.length === 0 ? undefined : Math.max(0, Math.min(...left))
+  }
+
+  get hasTimedBudget(): boolean {
+    const { wallMs, gpuSeconds } = this.fold.limits.budget
+    return wallMs !== undefined || gpuSeconds !== undefined
+  }
+
+  #spent(now: number): string | undefined {
+    const { wallMs, gpuSeconds } = this.fold.limits.budget
+    if (!this.budget) return undefined
+    const { use, at } = this.budget
+    const since = Math.max(0, now - at)
+    if (wallMs !== undefined && use.wallMs > 0 && use.wallMs + since >= wallMs) {
+      return `its budget of ${wallMs / 1000} s of time is used up`
+    }
+    if (gpuSeconds !== undefined && use.gpuSeconds + (use.gpus * since) / 1000 >= gpuSeconds) {
+      return `its budget of ${Number((gpuSeconds / 3600).toPrecision(4))} GPU-hours is used up`
+    }
+    return undefined
+  }
+
+  /** Asked only when nothing is outstanding, so that a sweep ends even while no agent is there to admit trials for. */
+  #hasNoMore(): boolean {
+    const isIdle = this.isCaughtUp && this.fold.state === 'running' && this.outstanding === 0
+    return isIdle && this.fold.sampler.ask(1).suggestions.length === 0
+  }
+
+  #timed(fact: FactOf<'attempt-ended'>): void {
+    if (fact.cause === 'withdrawn' || fact.cause === 'cancelled') return
+    const before = this.#attemptSeconds ?? fact.seconds
+    this.#attemptSeconds = before + SMOOTHING * (fact.seconds - before)
+  }
+
+  /** The queued attempts that a claim would get now, oldest trial first. */
+  #claimable(): AttemptId[] {
+    const { fold } = this
+    if (fold.state !== 'running') return []
+    let free = (fold.limits.parallelism ?? Number.POSITIVE_INFINITY) - fold.running.size
+    const ids: AttemptId[] = []
+    for (const trial of fold.queued.values()) {
+      if (free < 1) break
+      if (!trial.attempt) continue
+      ids.push(attemptId(this.id, trial.number, trial.attempt.number))
+      free -= 1
+    }
+    return ids
+  }
+
+  #isQueued(id: AttemptId): boolean {
+    const [, trial, attempt] = id.split('-')
+    return this.fold.queued.get(Number(trial))?.attempt?.number === Number(attempt)
+  }
+}

@@ -1,0 +1,72 @@
+import { SweepError } from '@sweep/spec/errors'
+import { z } from 'zod'
+import { CRASH_POINTS, type CrashAt } from './crash-point.ts'
+
+export interface ControllerSettings {
+  /** How long an agent may be silent before its attempts count as lost; the API tells agents the same. */
+  readonly agentLeaseMs: number
+  /** How long another controller waits after this one's last sign of life before it takes over its sweeps. */
+  readonly controllerLeaseMs: number
+  /** A queued attempt whose newest ticket is older than this gets another. */
+  readonly ticketAgeMs: number
+  readonly crashAt: CrashAt | undefined
+}
+
+/** The environment of the service when it runs on its own. */
+export interface ControllerEnvironment extends ControllerSettings {
+  readonly databaseUrl: string
+  readonly redisUrl: string | undefined
+  readonly logLevel: string
+}
+
+const whole = z.coerce.number().int()
+
+const CrashAtText = z
+  .string()
+  .regex(
+    new RegExp(`^(${CRASH_POINTS.join('|')})(:[1-9][0-9]*)?$`),
+    `is one of ${CRASH_POINTS.join(', ')}, then maybe :n`,
+  )
+  .transform((text): CrashAt => {
+    const [name, passing] = text.split(':')
+    const point = CRASH_POINTS.find((one) => one === name) ?? 'before-create'
+    return { point, passing: Number(passing ?? 1) }
+  })
+
+const Environment = z.object({
+  DATABASE_URL: z.string().min(1),
+  REDIS_URL: z.string().min(1).optional(),
+  SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
+  SWEEP_CONTROLLER_LEASE_MS: whole.min(300).max(600_000).default(10_000),
+  SWEEP_TICKET_AGE_MS: whole.min(100).max(600_000).default(10_000),
+  SWEEP_CRASH_AT: CrashAtText.optional(),
+  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+/** @throws SweepError `invalid-request` naming the variable */
+export function readSettings(env: Readonly<Record<string, string | undefined>>): ControllerEnvironment {
+  // An empty variable means the same as none: that is what compose files make of an unset one.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const name = String(issue?.path[0] ?? 'the environment')
+    const problem = given[name] === undefined ? 'is not set' : issue?.message
+    throw new SweepError('invalid-request', `${name}: ${problem}`, {
+      hint:
+        name === 'DATABASE_URL'
+          ? 'Set it to a Postgres address such as postgres://user:password@host:5432/sweep.'
+          : 'Correct it and start again.',
+    })
+  }
+  const found = parsed.data
+  return {
+    databaseUrl: found.DATABASE_URL,
+    redisUrl: found.REDIS_URL,
+    agentLeaseMs: found.SWEEP_LEASE_MS,
+    controllerLeaseMs: found.SWEEP_CONTROLLER_LEASE_MS,
+    ticketAgeMs: found.SWEEP_TICKET_AGE_MS,
+    crashAt: found.SWEEP_CRASH_AT,
+    logLevel: found.SWEEP_LOG_LEVEL,
+  }
+}

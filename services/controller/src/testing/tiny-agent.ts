@@ -1,0 +1,149 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { TicketQueue } from '@sweep/queue/ticket-queue'
+import type { Cause } from '@sweep/spec/attempt'
+import { AgentId, newId } from '@sweep/spec/ids'
+import type { AttemptReport } from '@sweep/spec/wire/agent-protocol'
+import { heartbeat, registerAgent } from '@sweep/store/agents'
+import { type ClaimedAttempt, claimAttempts } from '@sweep/store/attempts'
+import type { Database } from '@sweep/store/database'
+import { notify } from '@sweep/store/listen'
+import { ingestReports } from '@sweep/store/reports'
+
+/** What a trial of a test does. */
+export interface Script {
+  /** Reported one after the other as `loss`, at steps 1, 2, 3, … */
+  readonly values: readonly number[]
+  /** Between two reports, and before the end. */
+  readonly ms?: number
+  /** How it ends when nobody stops it. */
+  readonly cause?: Cause
+}
+
+export interface TinyAgentOptions {
+  readonly database: Database
+  readonly queue: TicketQueue
+  readonly slots: number
+  readonly leaseMs?: number
+  readonly queueName?: string
+  readonly run: (attempt: ClaimedAttempt) => Script
+}
+
+/** An agent and the API before it, without HTTP and without processes: takes tickets, claims, reports. */
+export class TinyAgent {
+  readonly id = AgentId.parse(newId(randomBytes))
+  readonly claimed: ClaimedAttempt[] = []
+  readonly #options: TinyAgentOptions
+  readonly #running = new Map<string, ClaimedAttempt>()
+  readonly #stop = new AbortController()
+  #loops: Promise<void>[] = []
+
+  private constructor(options: TinyAgentOptions) {
+    this.#options = options
+  }
+
+  static async start(options: TinyAgentOptions): Promise<TinyAgent> {
+    const agent = new TinyAgent(options)
+    await registerAgent(options.database, agent.id, {
+      name: `tiny-${agent.id}`,
+      host: 'localhost',
+      slots: Array.from({ length: options.slots }, (_, index) => ({ index })),
+      cpus: 8,
+      memoryBytes: 2 ** 34,
+      queues: ['default'],
+      launchers: ['process'],
+      labels: {},
+      version: '0.0.0',
+    })
+    await notify(options.database, 'agent_changed', [agent.id])
+    agent.#loops = [agent.#claiming(), agent.#beating()]
+    return agent
+  }
+
+  /** Ends without a word, as if the host had died. */
+  async die(): Promise<void> {
+    this.#stop.abort()
+    await Promise.all(this.#loops)
+  }
+
+  async #claiming(): Promise<void> {
+    const { database, queue, slots, leaseMs = LEASE_MS, queueName = 'sweep-default-any' } = this.#options
+    while (!this.#stop.signal.aborted) {
+      const free = slots - this.#running.size
+      const tickets = free > 0 ? await retried(() => queue.take(queueName, free)) : []
+      if (tickets.length > 0) {
+        const results = await retried(() => claimAttempts(database, { agentId: this.id, leaseMs, attemptIds: tickets }))
+        for (const result of results) {
+          if (result.result !== 'claimed') continue
+          this.claimed.push(result)
+          this.#running.set(result.attemptId, result)
+          this.#loops.push(this.#execute(result))
+        }
+      }
+      await this.#sleep(tickets.length > 0 ? 0 : 3)
+    }
+  }
+
+  async #execute(attempt: ClaimedAttempt): Promise<void> {
+    const { run } = this.#options
+    const { values, ms = 0, cause = 'succeeded' } = run(attempt)
+    const startedAt = performance.now()
+    let stop: Cause | undefined
+    let sent = 0
+    for (const value of values) {
+      if (ms > 0) await this.#sleep(ms)
+      if (this.#stop.signal.aborted) return
+      const points = [{ step: sent + 1, at: 0, values: { loss: value } }]
+      const batch = { source: 'metrics' as const, from: sent * 10, to: sent * 10 + 10, points }
+      stop = await this.#report(attempt, sent === 0 ? { started: STARTED, batches: [batch] } : { batches: [batch] })
+      sent += 1
+      if (stop) break
+    }
+    if (ms > 0) await this.#sleep(ms)
+    if (this.#stop.signal.aborted) return
+    const seconds = (performance.now() - startedAt) / 1000
+    await this.#report(attempt, {
+      ended: { at: 0, cause: stop ?? cause, message: '', exitCode: 0, signal: null, seconds },
+    })
+    this.#running.delete(attempt.attemptId)
+  }
+
+  async #report(attempt: ClaimedAttempt, part: Partial<AttemptReport>): Promise<Cause | undefined> {
+    const { database } = this.#options
+    const report = { attemptId: attempt.attemptId, epoch: attempt.epoch, batches: [], samples: [], ...part }
+    const { statuses, sweepIds } = await retried(() => ingestReports(database, this.id, [report]))
+    if (sweepIds.length > 0) await retried(() => notify(database, 'sweep_changed', sweepIds))
+    return statuses[0]?.status === 'fenced' ? 'lost' : statuses[0]?.stop?.reason
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#stop.signal }).catch(() => {})
+  }
+
+  async #beating(): Promise<void> {
+    const { database, leaseMs = LEASE_MS } = this.#options
+    while (!this.#stop.signal.aborted) {
+      const attempts = [...this.#running.values()].map(({ attemptId, epoch }) => ({ attemptId, epoch }))
+      const room = { slots: 0, gpuSlots: 0, cpus: 0, memoryBytes: 0 }
+      await retried(() => heartbeat(database, this.id, { room, draining: false, attempts }, leaseMs))
+      await this.#sleep(leaseMs / 4)
+    }
+  }
+}
+
+/** What the tests tell controllers too. */
+const LEASE_MS = 2000
+
+const STARTED = { at: 0, argv: ['tiny'], slots: [0], runDir: '/nowhere', environment: {} }
+
+/** Goes on through an outage, as an agent does. */
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Error && 'retryable' in error && error.retryable === true)) throw error
+      await sleep(20)
+    }
+  }
+}

@@ -1,0 +1,45 @@
+import { randomBytes } from 'node:crypto'
+import { type Database, openDatabase } from '@sweep/store/database'
+import { migrate } from '@sweep/store/migrate'
+import pg from 'pg'
+
+const SERVER = process.env['SWEEP_TEST_DATABASE_URL'] ?? 'postgres://sweep@127.0.0.1:54320/sweep'
+
+export interface TestDatabase {
+  readonly database: Database
+  /** For processes that a test starts. */
+  readonly url: string
+  /** Drops the database, whoever is still connected, and closes the pool. */
+  drop(): Promise<void>
+}
+
+/**
+ * A fresh, migrated database on the test server, for one test file: `beforeAll` makes it, `afterAll` drops it. A
+ * database rather than a schema, because notifications reach every listener of a database.
+ */
+export async function testDatabase(options: { migrated?: boolean; max?: number } = {}): Promise<TestDatabase> {
+  const name = `sweep_test_${randomBytes(6).toString('hex')}`
+  await asServer(`create database ${name}`)
+  const url = new URL(SERVER)
+  url.pathname = `/${name}`
+  const database = openDatabase({ url: url.href, applicationName: 'sweep-test', max: options.max })
+  if (options.migrated !== false) await migrate(database)
+  return {
+    database,
+    url: url.href,
+    async drop() {
+      await database.close()
+      await asServer(`drop database if exists ${name} with (force)`)
+    },
+  }
+}
+
+async function asServer(statement: string): Promise<void> {
+  const client = new pg.Client(SERVER)
+  await client.connect()
+  try {
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
