@@ -1,0 +1,136 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { StopReason } from '@sweep/spec/attempt'
+import { SweepError } from '@sweep/spec/errors'
+import { Verdict } from '@sweep/spec/facts'
+import { AgentId, type AttemptId } from '@sweep/spec/ids'
+import { Assignment } from '@sweep/spec/wire/agent-protocol'
+import { z } from 'zod'
+import { lockHome } from './home-lock.ts'
+
+/** Every program that an agent starts carries its home in this variable: what a killed agent left is found by it. */
+export const HOME_TAG = 'SWEEP_AGENT_HOME'
+
+const Identity = z.object({ agentId: AgentId, token: z.string(), url: z.string() })
+export type Identity = z.infer<typeof Identity>
+
+/** What a restarted agent must know of an attempt that it had started. Removed once the server knows its end. */
+export const LiveRecord = z.object({
+  assignment: Assignment,
+  pid: z.int(),
+  startTime: z.string(),
+  slots: z.array(z.int()),
+  gpus: z.array(z.int()),
+  argv: z.array(z.string()),
+  /** Milliseconds since 1970, by the agent's clock. */
+  startedAt: z.number(),
+  stop: z.object({ reason: StopReason, verdict: Verdict }).nullable(),
+})
+export type LiveRecord = z.infer<typeof LiveRecord>
+
+/**
+ * The folder of one agent: `agent.json` (who it is), `lock` (whose it is), `live/<attempt>.json` (what runs), and
+ * `runs/<attempt>/`, the run folders, which stay.
+ */
+export class AgentHome {
+  readonly path: string
+  readonly name: string
+  readonly #release: () => void
+
+  private constructor(path: string, name: string, release: () => void) {
+    this.path = path
+    this.name = name
+    this.#release = release
+  }
+
+  /**
+   * Takes the folder of the agent `name`, or of `name-2` and so on where another living agent has it.
+   * @throws SweepError `invalid-request` when the folder can't be written to
+   */
+  static open(root: string, name: string, nonce: string): AgentHome {
+    for (let number = 1; number < 100; number += 1) {
+      const unique = number === 1 ? name : `${name}-${number}`
+      const path = join(root, 'agents', unique)
+      try {
+        makeFolders(join(path, 'live'))
+        makeFolders(join(path, 'runs'))
+        const lock = lockHome(path, nonce)
+        if (lock !== null) return new AgentHome(path, unique, lock.release)
+      } catch (cause) {
+        throw new SweepError(
+          'invalid-request',
+          `The agent's folder ${path} can't be written to: ${(cause as Error).message}`,
+          {
+            hint: 'Free some disk space, or set SWEEP_HOME to a folder that can be written to.',
+            cause,
+          },
+        )
+      }
+    }
+    throw new SweepError('conflict', `A hundred agents named ${name} run on this host already.`, {
+      hint: 'Set SWEEP_AGENT_NAME.',
+    })
+  }
+
+  close(): void {
+    this.#release()
+  }
+
+  runFolder(id: AttemptId): string {
+    return join(this.path, 'runs', id)
+  }
+
+  /** Null when the agent never registered with this server. */
+  identity(url: string): Identity | null {
+    try {
+      const identity = Identity.parse(JSON.parse(readFileSync(join(this.path, 'agent.json'), 'utf8')))
+      return identity.url === url ? identity : null
+    } catch {
+      return null
+    }
+  }
+
+  keepIdentity(identity: Identity): void {
+    const file = join(this.path, 'agent.json')
+    writeFileSync(`${file}.new`, `${JSON.stringify(identity)}\n`, { mode: 0o600 })
+    renameSync(`${file}.new`, file)
+  }
+
+  /** Holds the attempt's token, hence the mode. */
+  keepLive(record: LiveRecord): void {
+    writeFileSync(this.#livePath(record.assignment.attemptId), JSON.stringify(record), { mode: 0o600 })
+  }
+
+  forgetLive(id: AttemptId): void {
+    rmSync(this.#livePath(id), { force: true })
+  }
+
+  /** A record that can't be read is one that was being written when the agent died, or of another version. */
+  live(): LiveRecord[] {
+    return readdirSync(join(this.path, 'live')).flatMap((file) => {
+      try {
+        return [LiveRecord.parse(JSON.parse(readFileSync(join(this.path, 'live', file), 'utf8')))]
+      } catch {
+        rmSync(join(this.path, 'live', file), { force: true })
+        return []
+      }
+    })
+  }
+
+  #livePath(id: AttemptId): string {
+    return join(this.path, 'live', `${id}.json`)
+  }
+}
+
+/** With its parents. Node's own `recursive` never returns in file systems that answer ENOENT to any mkdir, such as /proc. */
+function makeFolders(path: string): void {
+  if (existsSync(path)) return
+  const parent = dirname(path)
+  if (parent !== path) makeFolders(parent)
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another agent of the same host may have been faster.
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
+}

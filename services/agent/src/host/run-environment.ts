@@ -1,0 +1,71 @@
+import { arch, cpus, hostname, platform, release, totalmem } from 'node:os'
+import type { Json } from '@sweep/spec/number'
+import type { Assignment } from '@sweep/spec/wire/agent-protocol'
+import type { Held } from '../slots/slot-table.ts'
+import { type GitState, gitState } from './git-state.ts'
+import { PythonVersions } from './interpreter.ts'
+
+interface CodeState {
+  readonly git: GitState | undefined
+  readonly python: string | undefined
+}
+
+/**
+ * What is recorded of where a run took place. The code is looked at once per sweep: it would cost more than a short
+ * trial to do so each time. The diff goes along with the first attempt only, the others name its hash.
+ */
+export class RunEnvironments {
+  readonly #inherited: Readonly<Record<string, string>>
+  readonly #pythons = new PythonVersions()
+  readonly #codes = new Map<string, Promise<CodeState>>()
+  readonly #diffsSent = new Set<string>()
+  readonly #host: Readonly<Record<string, Json>> = {
+    hostname: hostname(),
+    platform: `${platform()}-${arch()}`,
+    kernel: release(),
+    cpu: cpus()[0]?.model ?? 'unknown',
+    cpus: cpus().length,
+    memoryBytes: totalmem(),
+  }
+
+  constructor(inherited: Readonly<Record<string, string>>) {
+    this.#inherited = inherited
+  }
+
+  async of(assignment: Assignment, argv: readonly string[], held: Held): Promise<Record<string, Json>> {
+    const { git, python } = await this.#code(assignment, argv)
+    const gpus = held.slots.flatMap((slot) => (slot.gpu === undefined ? [] : [{ ...slot.gpu }]))
+    return {
+      ...this.#host,
+      workdir: assignment.workdir,
+      seed: assignment.seed,
+      ...(gpus.length === 0 ? {} : { gpus }),
+      ...(python === undefined ? {} : { python }),
+      ...(git === undefined ? {} : { git: this.#withoutKnownDiff(assignment, git) }),
+    }
+  }
+
+  #code(assignment: Assignment, argv: readonly string[]): Promise<CodeState> {
+    const program = argv[0] === '/usr/bin/env' ? (argv[1] ?? '') : (argv[0] ?? '')
+    const key = `${assignment.sweepId}\0${assignment.workdir}\0${program}`
+    const known = this.#codes.get(key)
+    if (known !== undefined) return known
+    const { workdir } = assignment
+    const state = Promise.all([
+      gitState(workdir, this.#inherited),
+      this.#pythons.of(program, workdir, this.#inherited),
+    ]).then(([git, python]) => ({ git, python }))
+    this.#codes.set(key, state)
+    if (this.#codes.size > 1000) this.#codes.delete(this.#codes.keys().next().value ?? '')
+    return state
+  }
+
+  #withoutKnownDiff(assignment: Assignment, git: GitState): { [key: string]: Json } {
+    const { diff, ...rest } = git
+    if (diff === undefined) return { ...rest }
+    const key = `${assignment.sweepId} ${git.diffHash}`
+    if (this.#diffsSent.has(key)) return { ...rest }
+    this.#diffsSent.add(key)
+    return { ...rest, diff }
+  }
+}

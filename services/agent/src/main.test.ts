@@ -1,0 +1,153 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { startTimeOf } from '@sweep/launchers/process/process-identity'
+import { rolldown } from 'rolldown'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { FakeServer, type Known } from './fake-server.ts'
+
+/** The agent and its reaper as processes of their own, as they are shipped. */
+let dist: string
+let home: string
+let server: FakeServer
+const children: ChildProcess[] = []
+
+beforeAll(async () => {
+  // Beside node_modules, where the bundle finds what is not bundled.
+  dist = mkdtempSync(fileURLToPath(new URL('../../../node_modules/.agent-test-', import.meta.url)))
+  const source = fileURLToPath(new URL('.', import.meta.url))
+  const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
+  const bundle = await rolldown({
+    input: { agent: `${source}main.ts`, reaper: `${source}reaper.ts` },
+    platform: 'node',
+    external: (id) => builtins.has(id) || (/^[@a-z]/.test(id) && !id.startsWith('@sweep/')),
+  })
+  await bundle.write({ dir: dist, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' })
+  await bundle.close()
+})
+afterAll(() => rmSync(dist, { recursive: true, force: true }))
+
+beforeEach(async () => {
+  home = mkdtempSync(join(tmpdir(), 'sweep-agent-main-'))
+  server = await FakeServer.start()
+})
+afterEach(async () => {
+  for (const child of children.splice(0)) await kill(child, 'SIGKILL')
+  await server.close()
+  rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
+})
+
+function agent(env: Record<string, string> = {}): ChildProcess {
+  const child = spawn(process.execPath, [join(dist, 'agent.js')], {
+    env: {
+      PATH: process.env['PATH'] ?? '',
+      SWEEP_URL: server.url,
+      SWEEP_TOKEN: server.userToken,
+      SWEEP_HOME: home,
+      SWEEP_AGENT_NAME: 'main',
+      SWEEP_SLOTS: '2',
+      SWEEP_LOG_LEVEL: 'warn',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  children.push(child)
+  return child
+}
+
+async function kill(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+  const gone = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  child.kill(signal)
+  return gone
+}
+
+function until(condition: () => unknown, timeout = 20_000): Promise<void> {
+  return vi.waitFor(() => expect(condition()).toBeTruthy(), { timeout, interval: 10 })
+}
+
+/** Starts two generations: the program, and a grandchild in a session of its own. */
+async function startFamily(): Promise<{ known: Known; pids: number[] }> {
+  const known = server.enqueue([
+    'sh',
+    '-c',
+    'setsid sh -c \'echo $$ >"$SWEEP_RUN_DIR/child"; exec sleep 300\' & sleep 300',
+  ])
+  const child = join(home, 'agents', 'main', 'runs', known.assignment.attemptId, 'child')
+  await until(() => known.started && existsSync(child) && readFileSync(child, 'utf8').endsWith('\n'))
+  return { known, pids: [known.started?.pid ?? 0, Number(readFileSync(child, 'utf8'))] }
+}
+
+function livingOf(pids: readonly number[]): number[] {
+  return pids.filter((pid) => startTimeOf(pid) !== null)
+}
+
+test('after kill -9 of the agent nothing of its programs is left when their lease runs out', async () => {
+  server.leaseMs = 1500
+  const process = agent()
+  const { pids } = await startFamily()
+  expect(livingOf(pids)).toEqual(pids)
+  await kill(process, 'SIGKILL')
+  const began = performance.now()
+  await until(() => livingOf(pids).length === 0)
+  expect(performance.now() - began).toBeLessThan(server.leaseMs + 3000)
+})
+
+test('an agent that is back before the lease runs out takes its programs over, and the reaper lets them be', async () => {
+  server.leaseMs = 4000
+  const first = agent()
+  const { known, pids } = await startFamily()
+  await kill(first, 'SIGKILL')
+  agent()
+  const beats = server.heartbeats.length
+  await until(() => server.heartbeats.slice(beats).some((beat) => beat.attempts.length === 1))
+  const later = performance.now() + server.leaseMs + 1000
+  await until(() => performance.now() > later)
+  expect(livingOf(pids)).toEqual(pids)
+  server.stop(known, 'cancelled')
+  await until(() => known.ended)
+  expect(known.ended).toMatchObject({ cause: 'cancelled', signal: 'SIGTERM' })
+  expect(livingOf(pids)).toEqual([])
+})
+
+test('SIGTERM preempts what runs and ends the process with 0; nothing is left, the reaper neither', async () => {
+  const process = agent()
+  const { known, pids } = await startFamily()
+  expect(await kill(process, 'SIGTERM')).toBe(0)
+  expect(known.ended).toMatchObject({ cause: 'preempted' })
+  expect(livingOf(pids)).toEqual([])
+})
+
+test('a second SIGTERM kills a program that ignores the first', async () => {
+  const process = agent()
+  const known = server.enqueue(['sh', '-c', 'trap "" TERM; echo val_loss=1; while :; do sleep 0.05; done'], {
+    graceMs: 25_000,
+  })
+  await until(() => known.points.output.length > 0)
+  process.kill('SIGTERM')
+  await until(() => server.heartbeats.at(-1)?.draining)
+  const began = performance.now()
+  expect(await kill(process, 'SIGTERM')).toBe(0)
+  expect(performance.now() - began).toBeLessThan(10_000)
+  expect(known.ended).toMatchObject({ cause: 'preempted', signal: 'SIGKILL' })
+})
+
+test.each([
+  [{ SWEEP_URL: '' }, 2, 'SWEEP_URL is not set'],
+  [{ SWEEP_SLOTS: 'many' }, 2, 'SWEEP_SLOTS is "many"'],
+  [{ SWEEP_TOKEN: 'swp_user_wrong' }, 4, 'wrong token'],
+  [{ SWEEP_HOME: '/proc/nowhere' }, 2, "can't be written to"],
+])('bad settings end it with a message and a code of their own: %j', async (env, code, says) => {
+  const process = agent(env)
+  let text = ''
+  process.stderr?.on('data', (chunk) => {
+    text += chunk
+  })
+  const closed = new Promise((resolve) => process.once('close', resolve))
+  await closed
+  expect(text).toContain(says)
+  expect(process.exitCode).toBe(code)
+})

@@ -1,0 +1,53 @@
+import { endTagged } from '@sweep/launchers/process/process-group'
+import { HOME_TAG } from './home/agent-home.ts'
+import { homeHolder } from './home/home-lock.ts'
+
+/**
+ * Outlives an agent that was killed, so that its programs don't outlive their lease: without anybody to renew it, the
+ * server gives their trials to others, and the GPUs here would be in use for nothing. The agent holds the other end of
+ * our standard input and writes a line for each lease it was granted; when that end closes without `bye`, we wait until
+ * the last lease is about to run out, and end every program of that home, unless another agent has taken it over.
+ *
+ * Arguments: the agent's home, and how long before the end of the lease to act (ms).
+ */
+const GRACE_MS = 2000
+const LOOK_EVERY_MS = 250
+/** Until the agent has told us of a lease. */
+const FIRST_LEASE_MS = 30_000
+
+async function reap(home: string, marginMs: number): Promise<void> {
+  const leaseEnd = await untilAgentIsGone()
+  if (leaseEnd === null) return
+  while (performance.now() < leaseEnd - marginMs) {
+    // Whoever has the home now knows what runs, and decides.
+    if (homeHolder(home) !== null) return
+    await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
+  }
+  if (homeHolder(home) === null) await endTagged(HOME_TAG, home, GRACE_MS)
+}
+
+/** When the last lease ends, by the clock of `performance.now`, or null when the agent said goodbye. */
+async function untilAgentIsGone(): Promise<number | null> {
+  let leaseEnd = performance.now() + FIRST_LEASE_MS
+  let rest = ''
+  process.stdin.setEncoding('utf8')
+  for await (const chunk of process.stdin) {
+    const lines = (rest + chunk).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      if (line === 'bye') return null
+      const leaseMs = Number(/^lease (\d+)$/.exec(line)?.[1])
+      if (Number.isFinite(leaseMs)) leaseEnd = performance.now() + leaseMs
+    }
+  }
+  return leaseEnd
+}
+
+// Whoever stops the agent by a signal to its group or terminal must not stop us with it.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
+
+const [home, marginMs] = process.argv.slice(2)
+if (home !== undefined) {
+  await reap(home, Number(marginMs))
+  process.exit(0)
+}

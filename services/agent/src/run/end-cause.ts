@@ -1,0 +1,71 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import type { Exit } from '@sweep/launchers/launcher'
+import type { Cause, StopReason } from '@sweep/spec/attempt'
+
+const TAIL_BYTES = 4096
+const LONGEST_MESSAGE = 2000
+
+/** Why an attempt ended, from what its program did and what it had been asked. */
+export function endCause(
+  exit: Exit,
+  stop: { readonly reason: StopReason; readonly why: string } | null,
+  lastLine: () => string | undefined,
+): { readonly cause: Cause; readonly message: string } {
+  if (stop !== null) return { cause: stop.reason, message: fit(stop.why) }
+  if (exit.outOfMemory) {
+    return {
+      cause: 'oom',
+      message:
+        'Killed by the kernel because memory ran out. Use less (a smaller batch), or give trials more by resources.memory.',
+    }
+  }
+  if (exit.code === 0) return { cause: 'succeeded', message: 'The program ended with 0.' }
+  const said = lastLine()
+  const lastWords = said === undefined ? 'It printed nothing.' : `Last line of its output: ${said}`
+  if (exit.code === 126 || exit.code === 127) {
+    return {
+      cause: 'bad-command',
+      message: fit(
+        `The program ended with ${exit.code}, which means that a command was ${exit.code === 127 ? 'not found' : 'not executable'}. ${lastWords}`,
+      ),
+    }
+  }
+  if (exit.code !== null)
+    return { cause: 'user-error', message: fit(`The program ended with ${exit.code}. ${lastWords}`) }
+  if (exit.signal !== null) {
+    const byWhom = exit.signal === 'SIGKILL' ? ', not by sweep; often that is the host running out of memory' : ''
+    return { cause: 'user-error', message: fit(`The program was ended by ${exit.signal}${byWhom}. ${lastWords}`) }
+  }
+  return {
+    cause: 'node-fault',
+    message:
+      'The program ended while no agent watched it, and left no exit code: it was killed, or the host went down.',
+  }
+}
+
+function fit(text: string): string {
+  return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE - 1)}…` : text
+}
+
+/** The last line of a file that is not empty, at most 300 characters of it. */
+export function lastLineOf(path: string): string | undefined {
+  let file: number
+  try {
+    file = openSync(path, 'r')
+  } catch {
+    return undefined
+  }
+  try {
+    const { size } = fstatSync(file)
+    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES))
+    readSync(file, buffer, 0, buffer.length, size - buffer.length)
+    const line = buffer
+      .toString('utf8')
+      .split(/[\r\n]+/)
+      .map((text) => text.replaceAll('\0', '').trim())
+      .findLast((text) => text !== '')
+    return line?.slice(0, 300)
+  } finally {
+    closeSync(file)
+  }
+}

@@ -1,0 +1,85 @@
+import type { AgentId } from '@sweep/spec/ids'
+import {
+  AgentEvent,
+  AgentRegistered,
+  type AttemptReport,
+  ClaimReply,
+  type Heartbeat,
+  HeartbeatReply,
+  type RegisterAgent,
+  ReportsReply,
+  type Room,
+} from '@sweep/spec/wire/agent-protocol'
+import type { z } from 'zod'
+import type { HttpClient } from './http-client.ts'
+
+const CALL_MS = 20_000
+
+/** The protocol of `spec/wire/agent-protocol.ts`, from the agent's side. */
+export class ServerApi {
+  readonly #http: HttpClient
+  #path = '/agents/unregistered'
+
+  constructor(http: HttpClient) {
+    this.#http = http
+  }
+
+  async register(
+    body: z.input<typeof RegisterAgent>,
+    token: string | undefined,
+    signal: AbortSignal,
+  ): Promise<AgentRegistered> {
+    this.#http.token = token
+    const registered = await this.#http.post('/agents', body, AgentRegistered, { timeoutMs: CALL_MS, signal })
+    this.use(registered.agentId, registered.token)
+    return registered
+  }
+
+  use(agentId: AgentId, token: string): void {
+    this.#path = `/agents/${agentId}`
+    this.#http.token = token
+  }
+
+  claim(room: Room, max: number, waitMs: number, signal: AbortSignal): Promise<ClaimReply> {
+    return this.#http.post(`${this.#path}/claim`, { room, max, waitMs }, ClaimReply, {
+      timeoutMs: waitMs + CALL_MS,
+      signal,
+    })
+  }
+
+  /** @param reports each as JSON of a `WireReport`, whose length the caller had to know */
+  report(reports: readonly string[]): Promise<ReportsReply> {
+    const body = `{"attempts":[${reports.join(',')}]}`
+    return this.#http.post(`${this.#path}/reports`, body, ReportsReply, { timeoutMs: CALL_MS })
+  }
+
+  heartbeat(body: Heartbeat): Promise<HeartbeatReply> {
+    return this.#http.post(`${this.#path}/heartbeat`, body, HeartbeatReply, { timeoutMs: CALL_MS })
+  }
+
+  follow(
+    onEvent: (event: AgentEvent) => void,
+    options: { silenceMs: number; signal: AbortSignal; onOpen: () => void },
+  ): Promise<void> {
+    return this.#http.follow(
+      `${this.#path}/stream`,
+      (data) => {
+        const event = AgentEvent.safeParse(parse(data))
+        // An event that is not understood is one of a newer server; what matters comes with the heartbeat too.
+        if (event.success) onEvent(event.data)
+      },
+      options,
+    )
+  }
+}
+
+/** A report as it is sent: metric values that JSON can't spell are texts. */
+export type WireReport = z.input<typeof AttemptReport>
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,110 @@
+import { hostname } from 'node:os'
+import { join } from 'node:path'
+import { SweepError } from '@sweep/spec/errors'
+import { z } from 'zod'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+export interface AgentSettings {
+  /** Address of the server, such as `http://127.0.0.1:4600`. */
+  readonly url: string
+  /** A user's or a join token, to register with; an agent that has registered before goes by its own. */
+  readonly token: string | undefined
+  /** Folder of everything of ours on this host; the agent's own is `agents/<name>` in it. */
+  readonly home: string
+  readonly name: string
+  /** Pools that the agent serves. */
+  readonly queues: readonly string[]
+  /** How many trials at once; by the GPUs, or else half the CPUs, when absent. */
+  readonly slots: number | undefined
+  /** Indices of GPUs to use; all that nvidia-smi shows when absent, none when empty. */
+  readonly gpus: readonly number[] | undefined
+  readonly labels: Readonly<Record<string, string>>
+  /** Patterns of variables (`NAME` or `PREFIX_*`) that trials inherit besides the usual ones. */
+  readonly passEnv: readonly string[]
+  /** Where those are taken from: the agent's own environment. */
+  readonly env: Environment
+  readonly version: string
+  readonly logLevel: string
+}
+
+const Variables = z.object({
+  SWEEP_URL: z.url({ protocol: /^https?$/, error: 'must be an address such as http://127.0.0.1:4600' }),
+  SWEEP_TOKEN: z.string().optional(),
+  SWEEP_HOME: z.string().optional(),
+  XDG_DATA_HOME: z.string().optional(),
+  HOME: z.string().default('/'),
+  SWEEP_AGENT_NAME: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$/, 'must be letters, digits, dots, dashes and underscores, at most 60')
+    .optional(),
+  SWEEP_QUEUES: z.string().default('default'),
+  SWEEP_SLOTS: z.coerce.number().int().min(1).max(1024).optional(),
+  SWEEP_GPUS: z
+    .string()
+    .regex(/^(none|all|\d+(\s*,\s*\d+)*)$/, 'must be indices such as 0,1, or none, or all')
+    .optional(),
+  SWEEP_LABELS: z.string().default(''),
+  SWEEP_PASS_ENV: z.string().default(''),
+  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+function list(text: string): string[] {
+  return text.split(/[\s,]+/).filter((item) => item !== '')
+}
+
+/** @throws SweepError `invalid-request` naming the variable */
+export function readSettings(env: Environment, version: string): AgentSettings {
+  // An empty variable means the same as none; except that SWEEP_GPUS='' hides the GPUs, as CUDA_VISIBLE_DEVICES does.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  if (env['SWEEP_GPUS'] === '') given['SWEEP_GPUS'] = 'none'
+  const parsed = Variables.safeParse(given)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const name = String(issue?.path[0])
+    const isMissing = given[name] === undefined
+    throw new SweepError(
+      'invalid-request',
+      `${name} ${isMissing ? 'is not set' : `is ${JSON.stringify(given[name])}: ${issue?.message}`}`,
+      {
+        hint: isMissing
+          ? 'Set it, or use `sweep agent start`, which knows the server you are logged in to.'
+          : 'Correct it and start again.',
+      },
+    )
+  }
+  const found = parsed.data
+  return {
+    url: found.SWEEP_URL.replace(/\/+$/, ''),
+    token: found.SWEEP_TOKEN,
+    home: found.SWEEP_HOME ?? join(found.XDG_DATA_HOME ?? join(found.HOME, '.local', 'share'), 'sweep'),
+    name: found.SWEEP_AGENT_NAME ?? agentName(hostname()),
+    queues: list(found.SWEEP_QUEUES),
+    slots: found.SWEEP_SLOTS,
+    gpus: gpuIndices(found.SWEEP_GPUS),
+    labels: Object.fromEntries(
+      list(found.SWEEP_LABELS).map((pair) => {
+        const [key = '', ...value] = pair.split('=')
+        return [key, value.join('=')]
+      }),
+    ),
+    passEnv: list(found.SWEEP_PASS_ENV),
+    env,
+    version,
+    logLevel: found.SWEEP_LOG_LEVEL,
+  }
+}
+
+function gpuIndices(text: string | undefined): readonly number[] | undefined {
+  if (text === undefined || text === 'all') return undefined
+  return text === 'none' ? [] : [...new Set(list(text).map(Number))]
+}
+
+/** The host's name as a name for an agent, which is also the name of a folder. */
+export function agentName(host: string): string {
+  const name = host
+    .replace(/[^A-Za-z0-9._-]+/g, '-')
+    .replace(/^[^A-Za-z0-9]+/, '')
+    .slice(0, 60)
+  return name === '' ? 'agent' : name
+}

@@ -1,0 +1,63 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { FakeServer } from './fake-server.ts'
+import type { AgentSettings } from './settings.ts'
+import { type AgentDeps, type AgentHandle, startAgent } from './start-agent.ts'
+
+/** For tests: a server, a home, and agents that are gone afterwards. */
+export class AgentBench {
+  readonly home = mkdtempSync(join(tmpdir(), 'sweep-agent-test-'))
+  readonly server: FakeServer
+  readonly #agents: AgentHandle[] = []
+
+  private constructor(server: FakeServer) {
+    this.server = server
+  }
+
+  static async start(): Promise<AgentBench> {
+    return new AgentBench(await FakeServer.start())
+  }
+
+  async agent(given: Partial<AgentSettings> = {}, deps: Partial<AgentDeps> = {}): Promise<AgentHandle> {
+    const agent = await startAgent(
+      {
+        url: this.server.url,
+        token: this.server.userToken,
+        home: this.home,
+        name: 'tester',
+        queues: ['default'],
+        slots: 2,
+        gpus: undefined,
+        labels: {},
+        passEnv: [],
+        env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
+        version: '0.0.0',
+        logLevel: 'silent',
+        ...given,
+      },
+      {
+        clock: { now: Date.now },
+        random: Math.random,
+        randomBytes,
+        log: pino({ level: process.env['SWEEP_TEST_LOG'] ?? 'silent' }),
+        queryGpus: async () => [],
+        reaperPath: null,
+        ...deps,
+      },
+    )
+    this.#agents.push(agent)
+    return agent
+  }
+
+  async close(): Promise<void> {
+    for (const agent of this.#agents) {
+      void agent.stop()
+      await agent.stop()
+    }
+    await this.server.close()
+    rmSync(this.home, { recursive: true, force: true })
+  }
+}
