@@ -29,7 +29,8 @@ await bundle.write({
   dir: dist,
   format: 'esm',
   entryFileNames: '[name].js',
-  chunkFileNames: 'chunks/[name]-[hash].js',
+  // Beside the entries: what looks for its files next to itself finds them from any chunk.
+  chunkFileNames: '[name]-[hash].js',
   banner: (chunk) => (chunk.name === 'sweep' && chunk.isEntry ? '#!/usr/bin/env node' : ''),
 })
 await bundle.close()

@@ -1,0 +1,216 @@
+import { SweepError } from '@sweep/spec/errors'
+import { AgentId, newId } from '@sweep/spec/ids'
+import {
+  AgentRegistered,
+  Claim,
+  ClaimReply,
+  Heartbeat,
+  HeartbeatReply,
+  RegisterAgent,
+  Reports,
+  ReportsReply,
+} from '@sweep/spec/wire/agent-protocol'
+import { AgentList, AgentView } from '@sweep/spec/wire/api'
+import { type AgentRecord, drainAgent, getAgent, heartbeat, listAgents, registerAgent } from '@sweep/store/agents'
+import type { ClaimedAttempt } from '@sweep/store/attempts'
+import { ingestReports } from '@sweep/store/reports'
+import { sweepDefinition } from '@sweep/store/sweeps'
+import { createToken, spendToken } from '@sweep/store/tokens'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { hasRole, principalName } from '../auth/principal.ts'
+import type { ApiContext } from '../context.ts'
+import { SseStream } from '../events/sse.ts'
+import type { App } from '../http/app.ts'
+import { agentView } from './agent-view.ts'
+import { assignmentOf } from './assignment.ts'
+
+const AgentPath = z.strictObject({ id: AgentId })
+
+/** Agents as people see them, and the protocol that agents speak. */
+export function addAgentRoutes(app: App, context: ApiContext): void {
+  const { database, log, notifier, settings } = context
+
+  app.get(
+    '/agents',
+    { config: { access: 'viewer' }, schema: { summary: 'Agents and what they have', response: { 200: AgentList } } },
+    async () => ({ agents: (await listAgents(database)).map(agentView) }),
+  )
+
+  app.post(
+    '/agents/:id/drain',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Let an agent finish what it runs and take no more',
+        params: AgentPath,
+        response: { 200: AgentView },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      const isDraining = await drainAgent(database, id)
+      const agent = await getAgent(database, id)
+      if (agent === undefined) throw noAgent(id)
+      if (!isDraining) throw new SweepError('conflict', `agent ${agent.name} is gone already`)
+      notifier.tell('agent_changed', [id])
+      log.info({ agentId: id, by: principalName(request.principal) }, 'agent asked to drain')
+      return agentView(agent)
+    },
+  )
+
+  app.post(
+    '/agents',
+    {
+      config: { access: 'join' },
+      schema: {
+        summary: 'Register an agent, or one that comes back',
+        body: RegisterAgent,
+        response: { 200: AgentRegistered },
+      },
+    },
+    async (request) => {
+      const { agentId, token } = await admit(request, context)
+      const agent = await registerAgent(database, agentId, request.body)
+      const text = token ?? (await agentToken(agent, context))
+      notifier.tell('agent_changed', [agentId])
+      log.info({ agentId, name: agent.name, host: agent.host, slots: agent.slots.length }, 'agent registered')
+      return { agentId, token: text, heartbeatMs: settings.heartbeatMs, leaseMs: settings.leaseMs }
+    },
+  )
+
+  app.post(
+    '/agents/:id/claim',
+    {
+      config: { access: 'agent' },
+      schema: { summary: 'Wait for attempts that fit', params: AgentPath, body: Claim, response: { 200: ClaimReply } },
+    },
+    (request, reply) => claim(request.params.id, request.body, reply, context),
+  )
+
+  app.post(
+    '/agents/:id/reports',
+    {
+      config: { access: 'agent' },
+      schema: {
+        summary: 'Report what attempts wrote',
+        params: AgentPath,
+        body: Reports,
+        response: { 200: ReportsReply },
+      },
+    },
+    async (request) => {
+      const { statuses, sweepIds, queued } = await ingestReports(database, request.params.id, request.body.attempts)
+      notifier.tell('sweep_changed', sweepIds)
+      notifier.tell(
+        'attempts_queued',
+        queued.map((attempt) => attempt.queueName),
+      )
+      return { attempts: [...statuses] }
+    },
+  )
+
+  app.post(
+    '/agents/:id/heartbeat',
+    {
+      config: { access: 'agent' },
+      schema: { summary: 'Renew leases', params: AgentPath, body: Heartbeat, response: { 200: HeartbeatReply } },
+    },
+    async (request) => {
+      const { attempts, drain } = await heartbeat(database, request.params.id, request.body, settings.leaseMs)
+      return { attempts: [...attempts], drain }
+    },
+  )
+
+  app.get(
+    '/agents/:id/stream',
+    { config: { access: 'agent' }, schema: { summary: 'Decisions as they are made (SSE)', params: AgentPath } },
+    (request, reply) => context.agentStreams.add(request.params.id, new SseStream(reply, settings.heartbeatMs)),
+  )
+}
+
+/** Under which id and token an agent goes on: its own when it proves them, otherwise it needs a token. */
+async function admit(
+  request: FastifyRequest<{ Body: RegisterAgent }>,
+  { database, randomBytes, authenticator }: ApiContext,
+): Promise<{ agentId: AgentId; token: string | undefined }> {
+  const { principal, body } = request
+  if (principal.kind === 'agent') {
+    if (body.agentId !== undefined && body.agentId !== principal.agentId) {
+      throw new SweepError('forbidden', `this token belongs to agent ${principal.agentId}, not to ${body.agentId}`)
+    }
+    return { agentId: principal.agentId, token: (request.headers.authorization ?? '').replace(/^Bearer +/i, '') }
+  }
+  if (principal.kind === 'join' && !(await spendToken(database, principal.tokenId))) {
+    authenticator.forget()
+    throw new SweepError('unauthenticated', 'the join token has no use left', {
+      hint: 'Make another: `sweep token create --join`.',
+    })
+  }
+  // Somebody with rights of their own may take an agent over that has lost its token; a join token may not.
+  const keepsId = body.agentId !== undefined && hasRole(principal, 'operator')
+  const agentId = keepsId && body.agentId !== undefined ? body.agentId : AgentId.parse(newId(randomBytes))
+  return { agentId, token: undefined }
+}
+
+async function agentToken({ id, name }: AgentRecord, { database, randomBytes }: ApiContext): Promise<string> {
+  return (await createToken(database, randomBytes, { kind: 'agent', agentId: id, name })).text
+}
+
+async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context: ApiContext): Promise<ClaimReply> {
+  const { attemptTokens, broker, database } = context
+  const agent = await knownAgent(agentId, context)
+  const gone = new AbortController()
+  let isSent = false
+  reply.raw.once('finish', () => {
+    isSent = true
+  })
+  reply.raw.once('close', () => gone.abort())
+  // An agent that drains still waits, so that it does not ask again and again.
+  const room = agent.state === 'ready' ? body.room : { ...body.room, slots: 0, gpuSlots: 0 }
+  const claimed = await broker.claim({ ...body, room, agentId, queues: agent.queues, gone: gone.signal })
+  if (claimed.length === 0) return { assignments: [] }
+  // The connection closes after a reply, too; only one that was not sent whole leaves the attempts with nobody.
+  const giveBackUnsent = () => {
+    if (!isSent) void giveBack(agentId, claimed, context)
+  }
+  if (gone.signal.aborted) giveBackUnsent()
+  else gone.signal.addEventListener('abort', giveBackUnsent, { once: true })
+  const definitions = await Promise.all(claimed.map((one) => sweepDefinition(database, one.sweepId)))
+  return { assignments: claimed.map((one, i) => assignmentOf(one, at(definitions, i), attemptTokens)) }
+}
+
+/** Ends claims that nobody has heard of, so that the trials go back to the queue now and not when the lease runs out. */
+async function giveBack(agentId: AgentId, claimed: readonly ClaimedAttempt[], context: ApiContext): Promise<void> {
+  const { clock, database, log, notifier } = context
+  const message = 'the agent was gone before it could be told'
+  const ended = { at: clock.now(), cause: 'withdrawn' as const, message, exitCode: null, signal: null, seconds: 0 }
+  const reports = claimed.map(({ attemptId, epoch }) => ({ attemptId, epoch, batches: [], samples: [], ended }))
+  try {
+    const { sweepIds, queued } = await ingestReports(database, agentId, reports)
+    notifier.tell('sweep_changed', sweepIds)
+    notifier.tell(
+      'attempts_queued',
+      queued.map((attempt) => attempt.queueName),
+    )
+    log.info({ agentId, attempts: claimed.map((one) => one.attemptId) }, 'unheard claims given back')
+  } catch (error) {
+    log.warn({ err: error, agentId }, 'unheard claims left to their leases')
+  }
+}
+
+async function knownAgent(id: AgentId, { database }: ApiContext): Promise<AgentRecord> {
+  const agent = await getAgent(database, id)
+  if (agent === undefined) throw noAgent(id)
+  return agent
+}
+
+function noAgent(id: AgentId): SweepError {
+  return new SweepError('not-found', `there is no agent ${id}`, { hint: 'List them with `sweep agent ls`.' })
+}
+
+function at<T>(list: readonly T[], index: number): T {
+  const item = list[index]
+  if (item === undefined) throw new RangeError(`no item ${index}`)
+  return item
+}

@@ -1,0 +1,76 @@
+import type { AgentId } from '@sweep/spec/ids'
+import type { AgentEvent } from '@sweep/spec/wire/agent-protocol'
+import { getAgent, pendingStops } from '@sweep/store/agents'
+import type { Database } from '@sweep/store/database'
+import type { Logger } from 'pino'
+import type { EventHub } from '../events/event-hub.ts'
+import type { SseStream } from '../events/sse.ts'
+
+interface Open {
+  readonly stream: SseStream
+  /** What this stream has been told, so that it hears each thing once. */
+  readonly told: Set<string>
+}
+
+/** Pushes decisions to the agents as soon as they are stored. What is lost on the way comes with the next heartbeat. */
+export class AgentStreams {
+  readonly #database: Database
+  readonly #log: Logger
+  readonly #open = new Map<AgentId, Set<Open>>()
+  readonly #unsubscribe: readonly (() => void)[]
+
+  constructor(database: Database, hub: EventHub, log: Logger) {
+    this.#database = database
+    this.#log = log
+    this.#unsubscribe = [
+      hub.on('attempt_stop', (agentId) => this.#onChange(agentId, (id) => this.#tellStops(id))),
+      hub.on('agent_changed', (agentId) => this.#onChange(agentId, (id) => this.#tellDrain(id))),
+    ]
+  }
+
+  add(agentId: AgentId, stream: SseStream): void {
+    const open: Open = { stream, told: new Set() }
+    const streams = this.#open.get(agentId) ?? new Set()
+    streams.add(open)
+    this.#open.set(agentId, streams)
+    stream.ended.addEventListener('abort', () => {
+      streams.delete(open)
+      if (streams.size === 0 && this.#open.get(agentId) === streams) this.#open.delete(agentId)
+    })
+    // What was decided while nobody listened.
+    this.#run(this.#tellStops(agentId))
+    this.#run(this.#tellDrain(agentId))
+  }
+
+  close(): void {
+    for (const unsubscribe of this.#unsubscribe) unsubscribe()
+    for (const streams of this.#open.values()) for (const { stream } of streams) stream.close()
+  }
+
+  #onChange(agentId: string | undefined, tell: (id: AgentId) => Promise<void>): void {
+    for (const id of this.#open.keys()) if (agentId === undefined || agentId === id) this.#run(tell(id))
+  }
+
+  #run(telling: Promise<void>): void {
+    telling.catch((error: unknown) => this.#log.warn({ err: error }, 'agent not told'))
+  }
+
+  async #tellStops(agentId: AgentId): Promise<void> {
+    for (const stop of await pendingStops(this.#database, agentId)) {
+      this.#tell(agentId, stop, `${stop.attemptId} ${stop.epoch} ${stop.reason}`)
+    }
+  }
+
+  async #tellDrain(agentId: AgentId): Promise<void> {
+    const agent = await getAgent(this.#database, agentId)
+    if (agent?.state === 'draining') this.#tell(agentId, { type: 'drain' }, 'drain')
+  }
+
+  #tell(agentId: AgentId, event: AgentEvent, key: string): void {
+    for (const { stream, told } of this.#open.get(agentId) ?? []) {
+      if (told.has(key)) continue
+      told.add(key)
+      stream.send([{ event: event.type, data: event }])
+    }
+  }
+}

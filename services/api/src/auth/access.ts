@@ -1,0 +1,76 @@
+import { SweepError } from '@sweep/spec/errors'
+import { attemptParts } from '@sweep/spec/ids'
+import type { FastifyRequest } from 'fastify'
+import type { Access, App } from '../http/app.ts'
+import type { Authenticator } from './authenticator.ts'
+import { hasRole, type Principal } from './principal.ts'
+
+/** Lets a request through to its route only when the route's `access` allows whoever sent it. */
+export function addAccessControl(app: App, authenticator: Authenticator): void {
+  app.decorateRequest('principal')
+
+  app.addHook('onRoute', (route) => {
+    // A forgotten rule must not become an open door.
+    if (route.config?.access === undefined)
+      throw new Error(`${String(route.method)} ${route.url} does not say who may call it`)
+  })
+
+  app.addHook('onRequest', async (request) => {
+    const { access } = request.routeOptions.config
+    if (access === undefined || access === 'public') {
+      request.principal = { kind: 'nobody' }
+      return
+    }
+    request.principal = await authenticator.identify(request)
+    if (isAllowed(request.principal, access, request)) return
+    if (request.principal.kind === 'nobody' || request.principal.kind === 'anonymous') {
+      throw new SweepError('unauthenticated', 'this needs a token', {
+        hint: 'Set SWEEP_TOKEN; the local server keeps its own in the file `token` of its home folder.',
+      })
+    }
+    throw new SweepError('forbidden', `this needs ${describe(access)}, and the token given is not`)
+  })
+}
+
+function isAllowed(principal: Principal, access: Access, request: FastifyRequest): boolean {
+  switch (access) {
+    case 'public':
+      return true
+    case 'viewer':
+    case 'operator':
+    case 'admin':
+      return hasRole(principal, access)
+    case 'agent':
+      return principal.kind === 'agent' && principal.agentId === parameter(request, 'id')
+    case 'join':
+      return principal.kind === 'join' || principal.kind === 'agent' || hasRole(principal, 'operator')
+    case 'trial':
+      return hasRole(principal, 'viewer') || isOwnTrial(principal, request)
+  }
+}
+
+function isOwnTrial(principal: Principal, request: FastifyRequest): boolean {
+  if (principal.kind !== 'trial') return false
+  const { sweepId, trial } = attemptParts(principal.attemptId)
+  return parameter(request, 'id') === sweepId && parameter(request, 'number') === String(trial)
+}
+
+function parameter(request: FastifyRequest, name: string): unknown {
+  const { params } = request
+  return typeof params === 'object' && params !== null ? Reflect.get(params, name) : undefined
+}
+
+function describe(access: Exclude<Access, 'public'>): string {
+  switch (access) {
+    case 'viewer':
+    case 'operator':
+    case 'admin':
+      return `the token of a user who is at least ${access}`
+    case 'agent':
+      return 'the token of this very agent'
+    case 'join':
+      return 'a token that agents may join with'
+    case 'trial':
+      return 'the token of a user or of this very trial'
+  }
+}

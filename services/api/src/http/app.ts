@@ -1,0 +1,23 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { FastifyBaseLogger, FastifyInstance, RawServerDefault } from 'fastify'
+import type { ZodTypeProvider } from 'fastify-type-provider-zod'
+import type { Principal } from '../auth/principal.ts'
+
+/** A fastify instance whose route types come from zod schemas. */
+export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, ZodTypeProvider>
+
+/**
+ * Who may call a route. Every route says so; one that does not is refused when the server starts.
+ * `agent` lets in the agent named by `:id` and nobody else; `join` lets in join tokens, agents and operators;
+ * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`.
+ */
+export type Access = 'public' | 'viewer' | 'operator' | 'admin' | 'agent' | 'join' | 'trial'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access
+  }
+  interface FastifyRequest {
+    principal: Principal
+  }
+}

@@ -1,0 +1,86 @@
+import { SweepError } from '@sweep/spec/errors'
+import { z } from 'zod'
+
+export interface ApiSettings {
+  /** Address to listen on. One that is not loopback is refused until a user token exists. */
+  readonly host: string
+  /** 0 takes a free port. */
+  readonly port: number
+  /** Names in the Host header that are answered besides the loopback ones. */
+  readonly allowedHosts: readonly string[]
+  /** `loopback`: requests from this machine without a token may read everything, so that the page opens in a browser. */
+  readonly anonymousRead: 'never' | 'loopback'
+  /** What agents are told: how often to report in, and for how long a silent one keeps its attempts. */
+  readonly heartbeatMs: number
+  readonly leaseMs: number
+  /** Time for a request to arrive whole; replies may take as long as they like, as long polls and streams do. */
+  readonly requestTimeoutMs: number
+  readonly version: string
+}
+
+/** The environment of the service when it runs on its own. */
+export interface ApiEnvironment extends ApiSettings {
+  readonly databaseUrl: string
+  readonly redisUrl: string | undefined
+  /** An admin token to begin with, where nobody can make one yet. */
+  readonly token: string | undefined
+  readonly logLevel: string
+}
+
+const whole = z.coerce.number().int()
+
+const Environment = z.object({
+  DATABASE_URL: z.string().min(1),
+  REDIS_URL: z.string().min(1).optional(),
+  SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
+  SWEEP_PORT: whole.min(0).max(65535).default(4600),
+  SWEEP_ALLOWED_HOSTS: z.string().default(''),
+  SWEEP_ANONYMOUS_READ: z.enum(['never', 'loopback']).default('never'),
+  SWEEP_HEARTBEAT_MS: whole.min(50).max(600_000).default(5000),
+  SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
+  SWEEP_REQUEST_TIMEOUT_MS: whole.min(100).max(3_600_000).default(30_000),
+  SWEEP_TOKEN: z.string().min(24).optional(),
+  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+})
+
+/** @throws SweepError `invalid-request` naming the variable */
+export function readSettings(env: Readonly<Record<string, string | undefined>>, version: string): ApiEnvironment {
+  // An empty variable means the same as none: that is what compose files make of an unset one.
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
+  const parsed = Environment.safeParse(given)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    const name = String(issue?.path[0] ?? 'the environment')
+    throw new SweepError(
+      'invalid-request',
+      `${name}: ${given[name] === undefined ? 'is not set' : (issue?.message ?? '')}`,
+      {
+        hint:
+          name === 'DATABASE_URL'
+            ? 'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.'
+            : 'Correct it and start again.',
+      },
+    )
+  }
+  const found = parsed.data
+  if (found.SWEEP_LEASE_MS <= found.SWEEP_HEARTBEAT_MS) {
+    throw new SweepError(
+      'invalid-request',
+      'SWEEP_LEASE_MS must be longer than SWEEP_HEARTBEAT_MS, or every lease runs out',
+    )
+  }
+  return {
+    host: found.SWEEP_HOST,
+    port: found.SWEEP_PORT,
+    allowedHosts: found.SWEEP_ALLOWED_HOSTS.split(/[\s,]+/).filter((name) => name !== ''),
+    anonymousRead: found.SWEEP_ANONYMOUS_READ,
+    heartbeatMs: found.SWEEP_HEARTBEAT_MS,
+    leaseMs: found.SWEEP_LEASE_MS,
+    requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,
+    version,
+    databaseUrl: found.DATABASE_URL,
+    redisUrl: found.REDIS_URL,
+    token: found.SWEEP_TOKEN,
+    logLevel: found.SWEEP_LOG_LEVEL,
+  }
+}

@@ -1,0 +1,199 @@
+import { networkInterfaces } from 'node:os'
+import swagger from '@fastify/swagger'
+import { SweepError } from '@sweep/spec/errors'
+import { newId } from '@sweep/spec/ids'
+import { listTokens } from '@sweep/store/tokens'
+import Fastify from 'fastify'
+import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { addAgentRoutes } from './agents/agent-routes.ts'
+import { AgentStreams } from './agents/agent-streams.ts'
+import { ClaimBroker } from './agents/claim-broker.ts'
+import { addAccessControl } from './auth/access.ts'
+import { AttemptTokens } from './auth/attempt-tokens.ts'
+import { Authenticator, isLoopback } from './auth/authenticator.ts'
+import { addTokenRoutes } from './auth/token-routes.ts'
+import type { ApiContext, ApiDependencies } from './context.ts'
+import { EventHub } from './events/event-hub.ts'
+import { addEventRoutes } from './events/event-routes.ts'
+import { Notifier } from './events/notifier.ts'
+import { addHealthRoutes } from './health/health-routes.ts'
+import type { App } from './http/app.ts'
+import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
+import { addErrorHandler, sendError } from './http/error-handler.ts'
+import { addGuards, hostName } from './http/guards.ts'
+import { addPageRoutes } from './pages/page-routes.ts'
+import type { ApiSettings } from './settings.ts'
+import { addSweepRoutes } from './sweeps/sweep-routes.ts'
+import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
+import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
+import { addTrialRoutes } from './trials/trial-routes.ts'
+
+const BODY_BYTES = 1_048_576
+const HEADERS_MS = 15_000
+const KEEP_ALIVE_MS = 72_000
+
+export interface RunningApi {
+  /** Such as `http://127.0.0.1:4600`, for callers on this machine. */
+  readonly url: string
+  readonly app: App
+  close(): Promise<void>
+}
+
+/**
+ * Serves the HTTP API and the plain page until closed. The database must have its schema.
+ *
+ * @throws SweepError `port-in-use`; `forbidden` for an address that others can reach while nobody has a token
+ */
+export async function startApi(settings: ApiSettings, dependencies: ApiDependencies): Promise<RunningApi> {
+  const { app, context } = await buildApi(settings, dependencies)
+  try {
+    await refuseOpenDoor(settings, context)
+    await app.listen({ host: settings.host, port: settings.port })
+  } catch (error) {
+    await app.close()
+    throw listenError(error, settings)
+  }
+  const address = app.server.address()
+  const port = typeof address === 'object' && address !== null ? address.port : settings.port
+  return { url: `http://${localHost(settings.host)}:${port}`, app, close: () => app.close() }
+}
+
+/** The service without a port, for tests that inject requests. */
+export async function buildApi(
+  settings: ApiSettings,
+  dependencies: ApiDependencies,
+): Promise<{ app: App; context: ApiContext }> {
+  const { database, log, queue, randomBytes } = dependencies
+  const hub = new EventHub()
+  const attemptTokens = await AttemptTokens.load(database, randomBytes)
+  const context: ApiContext = {
+    ...dependencies,
+    settings,
+    hub,
+    attemptTokens,
+    notifier: new Notifier(database, log),
+    broker: new ClaimBroker({ database, queue, hub, leaseMs: settings.leaseMs, log }),
+    agentStreams: new AgentStreams(database, hub, log),
+    authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
+  }
+  await hub.open(database, log)
+
+  const app: App = Fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES,
+    requestTimeout: settings.requestTimeoutMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {
+      headersTimeout: Math.min(HEADERS_MS, settings.requestTimeoutMs),
+      connectionsCheckingInterval: settings.requestTimeoutMs / 10,
+    },
+    genReqId: () => newId(randomBytes),
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 100 },
+    exposeHeadRoutes: false,
+    frameworkErrors: (error, request, reply) => sendError(error, request, reply, log),
+  }).withTypeProvider<ZodTypeProvider>()
+  app.setValidatorCompiler(validatorCompiler)
+  app.setSerializerCompiler(serializerCompiler)
+  readJsonBodies(app)
+  addErrorHandler(app, log)
+  addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
+  addAccessControl(app, context.authenticator)
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'sweep', version: settings.version, description: 'Hyperparameter sweeps as a service.' },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+    transform: createJsonSchemaTransform({ zodToJsonConfig: { unrepresentable: 'any' } }),
+  })
+  await app.register(
+    async (api) => {
+      const routes = api.withTypeProvider<ZodTypeProvider>()
+      addHealthRoutes(routes, context)
+      addTokenRoutes(routes, context)
+      addSweepRoutes(routes, context)
+      addTrialRoutes(routes, context)
+      addTrialControlRoutes(routes, context)
+      addTrialDataRoutes(routes, context)
+      addAgentRoutes(routes, context)
+      addEventRoutes(routes, context)
+      routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
+    },
+    { prefix: '/api/v1' },
+  )
+  await addPageRoutes(app)
+  app.addHook('preClose', async () => {
+    context.broker.close()
+    context.agentStreams.close()
+  })
+  app.addHook('onClose', async () => {
+    await context.notifier.close()
+    await hub.close()
+  })
+  await app.ready()
+  return { app, context }
+}
+
+/** Only JSON, only as UTF-8, and never with keys that reach an object's prototype. */
+function readJsonBodies(app: App): void {
+  const parse = app.getDefaultJsonParser('error', 'error')
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    const text = String(body)
+    // `POST …/pause` has nothing to say, yet many clients name the type of what they don't send.
+    if (text === '') done(null, undefined)
+    else parse(request, text, done)
+  })
+}
+
+/** Ray's ShadowRay (CVE-2023-48022) was an API that anybody could reach and nobody had to log in to. */
+async function refuseOpenDoor({ host }: ApiSettings, { database }: ApiContext): Promise<void> {
+  if (isLoopback(host)) return
+  const tokens = await listTokens(database)
+  if (tokens.some((token) => token.kind === 'user')) return
+  throw new SweepError('forbidden', `listening on ${host} lets others in, and nobody has a token yet`, {
+    hint: 'Set SWEEP_TOKEN to a token of your own making to start with, or listen on 127.0.0.1.',
+  })
+}
+
+/** Names under which a server that listens on one address, or on all of them, is rightly called. */
+function ownNames(host: string): string[] {
+  const isAny = host === '0.0.0.0' || host === '::'
+  const addresses = isAny
+    ? Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
+    : [host]
+  return addresses.map((address) => (address.includes(':') ? `[${address.replace(/%.*$/, '')}]` : hostName(address)))
+}
+
+function localHost(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
+
+function listenError(error: unknown, { host, port }: ApiSettings): unknown {
+  if (!(error instanceof Error) || !('code' in error)) return error
+  const options = { cause: error }
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return new SweepError('port-in-use', `port ${port} on ${host} is taken by another program`, {
+        ...options,
+        hint: 'Stop that program, or set SWEEP_PORT to another port (0 finds a free one).',
+      })
+    case 'EACCES':
+      return new SweepError('port-in-use', `port ${port} on ${host} needs rights this user does not have`, {
+        ...options,
+        hint: 'Set SWEEP_PORT to a port above 1023.',
+      })
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new SweepError('invalid-request', `${host} is no address of this machine`, {
+        ...options,
+        hint: 'Correct SWEEP_HOST.',
+      })
+    default:
+      return error
+  }
+}

@@ -1,0 +1,160 @@
+import { assertNever } from '@sweep/spec/assert-never'
+import { SweepError } from '@sweep/spec/errors'
+import { SweepId } from '@sweep/spec/ids'
+import { TRIAL_STATES } from '@sweep/spec/trial'
+import { EnqueueTrial, Leaderboard, TrialDetail, TrialList, TrialView } from '@sweep/spec/wire/api'
+import { listAttempts } from '@sweep/store/attempt-record'
+import { leaderboard } from '@sweep/store/leaderboard'
+import { metricNames } from '@sweep/store/metrics'
+import { sweepDefinition } from '@sweep/store/sweeps'
+import type { QueuedAttempt, TrialRecord } from '@sweep/store/trial-record'
+import { enqueueConfig, getTrial, listTrials } from '@sweep/store/trials'
+import { z } from 'zod'
+import { principalName } from '../auth/principal.ts'
+import type { ApiContext } from '../context.ts'
+import type { App } from '../http/app.ts'
+import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { knownSweep, noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
+import { checkedConfig } from './checked-config.ts'
+import { attemptView, leaderboardRow, trialView } from './trial-view.ts'
+
+export const TrialPath = z.strictObject({ id: SweepId, number: z.coerce.number().int().min(1).max(999_999_999) })
+
+const TrialQuery = z.strictObject({
+  state: z
+    .union([z.enum(TRIAL_STATES), z.array(z.enum(TRIAL_STATES))])
+    .transform((states) => [states].flat())
+    .optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100),
+  after: z.string().max(500).optional(),
+})
+const Position = z.int().min(0)
+
+export function addTrialRoutes(app: App, context: ApiContext): void {
+  const { database, log } = context
+
+  app.get(
+    '/sweeps/:id/leaderboard',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        summary: 'Trials from best to worst; those without a finite value last',
+        params: SweepPath,
+        querystring: TrialQuery,
+        response: { 200: Leaderboard },
+      },
+    },
+    async (request) => {
+      const { state, limit, after } = request.query
+      const page = await leaderboard(database, {
+        sweepId: request.params.id,
+        limit,
+        ...(state === undefined ? {} : { states: state }),
+        ...(after === undefined ? {} : { after }),
+      })
+      return { rows: page.rows.map(leaderboardRow), next: page.next }
+    },
+  )
+
+  app.get(
+    '/sweeps/:id/trials',
+    {
+      config: { access: 'viewer' },
+      schema: {
+        summary: 'Trials by number',
+        params: SweepPath,
+        querystring: TrialQuery,
+        response: { 200: TrialList },
+      },
+    },
+    async (request) => {
+      const { state, limit, after } = request.query
+      const { id } = await knownSweep(request.params.id, context)
+      const trials = await listTrials(database, {
+        sweepId: id,
+        limit: limit + 1,
+        ...(state === undefined ? {} : { states: state }),
+        ...(after === undefined ? {} : { afterNumber: decodeCursor(after, Position) }),
+      })
+      const page = trials.slice(0, limit)
+      const last = trials.length > limit ? page.at(-1) : undefined
+      return { trials: page.map(trialView), next: last === undefined ? null : encodeCursor(last.number) }
+    },
+  )
+
+  app.post(
+    '/sweeps/:id/trials',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Enqueue a config of your own',
+        params: SweepPath,
+        body: EnqueueTrial,
+        response: { 201: TrialView },
+      },
+    },
+    async (request, reply) => {
+      const { id } = request.params
+      const { repeat } = request.body
+      const by = principalName(request.principal)
+      const { document } = await sweepDefinition(database, id)
+      const config = checkedConfig(document.space, request.body.config)
+      const result = await enqueueConfig(database, { sweepId: id, config, repeat, by })
+      switch (result.result) {
+        case 'created':
+          tellQueued(id, result.attempt, context)
+          log.info({ sweepId: id, trial: result.number, by }, 'config enqueued')
+          return reply.status(201).send(trialView(await knownTrial(id, result.number, context)))
+        case 'duplicate':
+          throw new SweepError('conflict', `trial ${result.number} of sweep ${id} has this config already`, {
+            hint: 'Ask for a repeat to run it once more.',
+            details: { trial: result.number },
+          })
+        case 'budget':
+          throw new SweepError('conflict', `the budget of sweep ${id} allows no further trial`, {
+            hint: 'Raise the budget first.',
+          })
+        case 'sweep-over':
+          throw new SweepError('conflict', `sweep ${id} takes no more trials: it is over, or about to be`)
+        case 'not-found':
+          throw noSweep(id)
+        default:
+          return assertNever(result)
+      }
+    },
+  )
+
+  app.get(
+    '/sweeps/:id/trials/:number',
+    {
+      config: { access: 'trial' },
+      schema: { summary: 'One trial with its attempts', params: TrialPath, response: { 200: TrialDetail } },
+    },
+    async (request) => {
+      const { id, number } = request.params
+      const trial = await knownTrial(id, number, context)
+      const [attempts, names] = await Promise.all([
+        listAttempts(database, id, number),
+        metricNames(database, id, number),
+      ])
+      return { ...trialView(trial), attemptList: attempts.map(attemptView), metricNames: names }
+    },
+  )
+}
+
+/** @throws SweepError `not-found` */
+export async function knownTrial(id: SweepId, number: number, { database }: ApiContext): Promise<TrialRecord> {
+  const trial = await getTrial(database, id, number)
+  if (trial === undefined) {
+    throw new SweepError('not-found', `there is no trial ${number} in sweep ${id}`, {
+      hint: `List them with \`sweep trial ls ${id}\`.`,
+    })
+  }
+  return trial
+}
+
+/** The controller makes the ticket; this wakes it. */
+export function tellQueued(id: SweepId, attempt: QueuedAttempt, { notifier }: ApiContext): void {
+  notifier.tell('sweep_changed', [id])
+  notifier.tell('attempts_queued', [attempt.queueName])
+}
