@@ -9,21 +9,16 @@ import { acquireSweeps } from '@sweep/store/ownership'
 import { ingestReports } from '@sweep/store/reports'
 import { createSweep } from '@sweep/store/sweeps'
 import { createTrials } from '@sweep/store/trials'
-
-export interface Figure {
-  readonly name: string
-  readonly value: number
-  readonly unit: string
-}
+import { type Check, figure } from './check.ts'
 
 /**
  * What one client gets out of the store alone: trials a second through create, claim, report and end, with so many
- * trials in each call, and how the last thousand compare with the first.
+ * trials in each call, and how the last tenth compares with the first.
  */
 export async function storeCycleBench(
   databaseUrl: string,
   { trials, batches }: { readonly trials: number; readonly batches: readonly number[] },
-): Promise<Figure[]> {
+): Promise<Check[]> {
   const database = openDatabase({ url: databaseUrl, applicationName: 'bench', max: 4 })
   try {
     await migrate(database)
@@ -39,7 +34,7 @@ export async function storeCycleBench(
       labels: {},
       version: '0',
     })
-    const figures: Figure[] = []
+    const figures: Check[] = []
     for (const [index, batch] of batches.entries()) {
       const sweepId = SweepId.parse(`bench${String(index).padStart(5, '0')}`)
       await createSweep(database, {
@@ -52,12 +47,15 @@ export async function storeCycleBench(
       })
       const owned = await acquireSweeps(database, 'bench', 3_600_000)
       const ownerEpoch = owned.find((sweep) => sweep.id === sweepId)?.ownerEpoch ?? 0
-      const started = performance.now()
+      // Milliseconds at which each tenth of the trials was through.
+      const marks = [performance.now()]
       for (let done = 0; done < trials; done += batch) {
         await cycle(sweepId, ownerEpoch, done, Math.min(batch, trials - done))
+        if (done + batch >= (marks.length * trials) / 10) marks.push(performance.now())
       }
-      const seconds = (performance.now() - started) / 1000
-      figures.push({ name: `store cycles, batches of ${batch}`, value: trials / seconds, unit: 'trials/s' })
+      const between = (from: number, to: number) => ((marks[to] ?? 0) - (marks[from] ?? 0)) / 1000
+      figures.push(figure(`store cycles, batches of ${batch}`, trials / between(0, 10), 'trials/s'))
+      figures.push(figure(`last tenth beside the first, batches of ${batch}`, between(0, 1) / between(9, 10), ''))
     }
     return figures
 

@@ -1,0 +1,210 @@
+import type { StopReason } from '@sweep/spec/attempt'
+import { SweepError } from '@sweep/spec/errors'
+import type { AgentId, AttemptId } from '@sweep/spec/ids'
+import {
+  type AgentEvent,
+  type AttemptStatus,
+  type Heartbeat,
+  type RegisterAgent,
+  Slot,
+} from '@sweep/spec/wire/agent-protocol'
+import { z } from 'zod'
+import type { Database, Queryable } from './database.ts'
+import { jsonText, plainText } from './json-text.ts'
+import { stopOf } from './stops.ts'
+
+export interface AgentRecord {
+  readonly id: AgentId
+  readonly name: string
+  readonly host: string
+  readonly state: 'ready' | 'draining' | 'gone'
+  readonly slots: readonly Slot[]
+  /** Attempts it runs. */
+  readonly busy: number
+  readonly cpus: number
+  readonly memoryBytes: number
+  readonly queues: readonly string[]
+  readonly launchers: readonly string[]
+  readonly labels: { readonly [key: string]: string }
+  readonly version: string
+  readonly registeredAt: Date
+  readonly lastSeenAt: Date
+}
+
+interface AgentRow {
+  readonly id: AgentId
+  readonly name: string
+  readonly host: string
+  readonly state: AgentRecord['state']
+  readonly slots: unknown
+  readonly busy: number
+  readonly cpus: number
+  readonly memory_bytes: number
+  readonly queues: string[]
+  readonly launchers: string[]
+  readonly labels: unknown
+  readonly version: string
+  readonly registered_at: Date
+  readonly last_seen_at: Date
+}
+
+const Slots = z.array(Slot)
+const Labels = z.record(z.string(), z.string())
+
+const COLUMNS = `g.id, g.name, g.host, g.state, g.slots, g.cpus, g.memory_bytes, g.queues, g.launchers, g.labels,
+  g.version, g.registered_at, g.last_seen_at,
+  (select count(*) from attempts a where a.agent_id = g.id and a.state = 'running') as busy`
+
+function agentRecord(row: AgentRow): AgentRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    host: row.host,
+    state: row.state,
+    slots: Slots.parse(row.slots),
+    busy: row.busy,
+    cpus: row.cpus,
+    memoryBytes: row.memory_bytes,
+    queues: row.queues,
+    launchers: row.launchers,
+    labels: Labels.parse(row.labels),
+    version: row.version,
+    registeredAt: row.registered_at,
+    lastSeenAt: row.last_seen_at,
+  }
+}
+
+const REGISTER = `
+  insert into agents as g (id, name, host, slots, slot_count, gpu_slots, cpus, memory_bytes, queues, launchers, labels,
+    version)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+  on conflict (id) do update set name = excluded.name, host = excluded.host, state = 'ready', slots = excluded.slots,
+    slot_count = excluded.slot_count, gpu_slots = excluded.gpu_slots, cpus = excluded.cpus,
+    memory_bytes = excluded.memory_bytes, queues = excluded.queues, launchers = excluded.launchers,
+    labels = excluded.labels, version = excluded.version, room = null, last_seen_at = clock_timestamp()
+  returning ${COLUMNS}`
+
+/** Stores a new agent, or what an agent that comes back says of itself (`agentId` of `id`); it is `ready` again. */
+export async function registerAgent(database: Queryable, id: AgentId, agent: RegisterAgent): Promise<AgentRecord> {
+  const { rows } = await database.query<AgentRow>(REGISTER, [
+    id,
+    plainText(agent.name),
+    plainText(agent.host),
+    jsonText(agent.slots),
+    agent.slots.length,
+    agent.slots.filter((slot) => slot.gpu !== undefined).length,
+    agent.cpus,
+    agent.memoryBytes,
+    agent.queues.map(plainText),
+    agent.launchers.map(plainText),
+    jsonText(agent.labels),
+    plainText(agent.version),
+  ])
+  const row = rows[0]
+  if (row === undefined) throw new Error('insert returned no row')
+  return agentRecord(row)
+}
+
+const SEEN = {
+  name: 'agent-seen',
+  // One that was given up is back when it speaks again; its leases are gone all the same.
+  text: `update agents set last_seen_at = clock_timestamp(), room = $2,
+                state = case when state = 'gone' then 'ready' else state end
+          where id = $1 returning state`,
+}
+
+const RENEW = {
+  name: 'agent-renew',
+  text: `with wanted as (
+           select a.id from unnest($2::text[], $3::int[]) as named (id, epoch)
+             join attempts a on a.id = named.id and a.epoch = named.epoch
+            where a.agent_id = $1 and a.state = 'running' order by a.id for no key update of a)
+         update attempts a set lease_until = clock_timestamp() + $4 * interval '1 ms'
+           from wanted where a.id = wanted.id and a.state = 'running'
+         returning a.id, a.metrics_offset, a.output_offset, a.log_offset, a.stop_reason, a.stop_verdict`,
+}
+
+interface RenewedRow {
+  readonly id: AttemptId
+  readonly metrics_offset: number
+  readonly output_offset: number
+  readonly log_offset: number
+  readonly stop_reason: StopReason | null
+  readonly stop_verdict: unknown
+}
+
+/**
+ * Renews the leases of the attempts it names, of no other. `drain`: somebody asked the agent to take no more. An agent
+ * that is not known throws `not-found`.
+ */
+export async function heartbeat(
+  database: Database,
+  agentId: AgentId,
+  beat: Heartbeat,
+  leaseMs: number,
+): Promise<{ readonly attempts: readonly AttemptStatus[]; readonly drain: boolean }> {
+  const ids = beat.attempts.map((attempt) => attempt.attemptId)
+  const epochs = beat.attempts.map((attempt) => attempt.epoch)
+  const [seen, renewed] = await Promise.all([
+    database.query<{ state: AgentRecord['state'] }>(SEEN, [agentId, jsonText(beat.room)]),
+    ids.length > 0 ? database.query<RenewedRow>(RENEW, [agentId, ids, epochs, leaseMs]) : { rows: [] },
+  ])
+  const agent = seen.rows[0]
+  if (agent === undefined) {
+    throw new SweepError('not-found', `There is no agent ${agentId}; it has to register again.`)
+  }
+  const rows = new Map(renewed.rows.map((row) => [row.id, row]))
+  return { attempts: ids.map((id) => statusOf(id, rows.get(id))), drain: agent.state === 'draining' }
+}
+
+function statusOf(attemptId: AttemptId, row: RenewedRow | undefined): AttemptStatus {
+  if (row === undefined) return { attemptId, status: 'fenced', stop: null }
+  const offsets = { metrics: row.metrics_offset, output: row.output_offset, log: row.log_offset }
+  return { attemptId, status: 'ok', offsets, stop: stopOf(row) }
+}
+
+export async function getAgent(database: Queryable, id: AgentId): Promise<AgentRecord | undefined> {
+  const { rows } = await database.query<AgentRow>(`select ${COLUMNS} from agents g where g.id = $1`, [id])
+  return rows[0] && agentRecord(rows[0])
+}
+
+/** By name. Not those that have been gone for more than a day. */
+export async function listAgents(database: Queryable): Promise<AgentRecord[]> {
+  const { rows } = await database.query<AgentRow>(
+    `select ${COLUMNS} from agents g
+      where g.state <> 'gone' or g.last_seen_at > now() - interval '1 day' order by g.name, g.id`,
+  )
+  return rows.map(agentRecord)
+}
+
+/** The agent takes nothing more. Returns whether it is known and not gone. */
+export async function drainAgent(database: Queryable, id: AgentId): Promise<boolean> {
+  const { rowCount } = await database.query(`update agents set state = 'draining' where id = $1 and state = any($2)`, [
+    id,
+    ['ready', 'draining'],
+  ])
+  return rowCount === 1
+}
+
+const PENDING = {
+  name: 'agent-pending-stops',
+  text: `select id, epoch, stop_reason, stop_verdict from attempts
+          where agent_id = $1 and state = 'running' and stop_reason is not null order by id`,
+}
+
+/** Stops asked of the agent's running attempts, for its stream. */
+export async function pendingStops(
+  database: Queryable,
+  agentId: AgentId,
+): Promise<Extract<AgentEvent, { type: 'stop' }>[]> {
+  const { rows } = await database.query<{
+    id: AttemptId
+    epoch: number
+    stop_reason: StopReason | null
+    stop_verdict: unknown
+  }>(PENDING, [agentId])
+  return rows.flatMap((row) => {
+    const stop = stopOf(row)
+    return stop === null ? [] : [{ type: 'stop' as const, attemptId: row.id, epoch: row.epoch, ...stop }]
+  })
+}

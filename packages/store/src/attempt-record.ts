@@ -1,0 +1,152 @@
+import type { AttemptState, Cause, StopReason } from '@sweep/spec/attempt'
+import { Verdict } from '@sweep/spec/facts'
+import { type AgentId, type AttemptId, attemptId, type SweepId } from '@sweep/spec/ids'
+import { Json } from '@sweep/spec/number'
+import { z } from 'zod'
+import type { Queryable } from './database.ts'
+import { Checkpoint } from './trial-record.ts'
+
+export interface AttemptRecord {
+  readonly id: AttemptId
+  readonly sweepId: SweepId
+  readonly trial: number
+  readonly number: number
+  readonly state: AttemptState
+  readonly epoch: number
+  readonly cause: Cause | null
+  readonly message: string | null
+  readonly agentId: AgentId | null
+  /** Name of the agent. */
+  readonly agent: string | null
+  readonly slots: readonly number[]
+  readonly gpus: number
+  readonly exitCode: number | null
+  readonly signal: string | null
+  readonly argv: readonly string[] | null
+  readonly environment: { readonly [key: string]: Json }
+  readonly runDir: string | null
+  readonly checkpoint: Checkpoint | null
+  readonly gpuSeconds: number
+  readonly seconds: number | null
+  readonly stop: { readonly reason: StopReason; readonly verdict: Verdict } | null
+  readonly queuedAt: Date
+  readonly claimedAt: Date | null
+  readonly startedAt: Date | null
+  readonly endedAt: Date | null
+}
+
+interface AttemptRow {
+  readonly id: AttemptId
+  readonly sweep_id: SweepId
+  readonly trial: number
+  readonly number: number
+  readonly state: AttemptState
+  readonly epoch: number
+  readonly cause: Cause | null
+  readonly message: string | null
+  readonly agent_id: AgentId | null
+  readonly agent: string | null
+  readonly slots: number[]
+  readonly gpus: number
+  readonly exit_code: number | null
+  readonly signal: string | null
+  readonly argv: string[] | null
+  readonly environment: unknown
+  readonly run_dir: string | null
+  readonly checkpoint: unknown
+  readonly gpu_seconds: number
+  readonly seconds: number | null
+  readonly stop_reason: StopReason | null
+  readonly stop_verdict: unknown
+  readonly queued_at: Date
+  readonly claimed_at: Date | null
+  readonly started_at: Date | null
+  readonly ended_at: Date | null
+}
+
+const COLUMNS = `a.id, a.sweep_id, a.trial, a.number, a.state, a.epoch, a.cause, a.message, a.agent_id, g.name as agent,
+  a.slots, a.gpus, a.exit_code, a.signal, a.argv, a.environment, a.run_dir, a.checkpoint, a.gpu_seconds, a.seconds,
+  a.stop_reason, a.stop_verdict, a.queued_at, a.claimed_at, a.started_at, a.ended_at`
+
+const Environment = z.record(z.string(), Json)
+
+function attemptRecord(row: AttemptRow): AttemptRecord {
+  return {
+    id: row.id,
+    sweepId: row.sweep_id,
+    trial: row.trial,
+    number: row.number,
+    state: row.state,
+    epoch: row.epoch,
+    cause: row.cause,
+    message: row.message,
+    agentId: row.agent_id,
+    agent: row.agent,
+    slots: row.slots,
+    gpus: row.gpus,
+    exitCode: row.exit_code,
+    signal: row.signal,
+    argv: row.argv,
+    environment: Environment.parse(row.environment),
+    runDir: row.run_dir,
+    checkpoint: row.checkpoint === null ? null : Checkpoint.parse(row.checkpoint),
+    gpuSeconds: row.gpu_seconds,
+    seconds: row.seconds,
+    stop: row.stop_reason === null ? null : { reason: row.stop_reason, verdict: Verdict.parse(row.stop_verdict) },
+    queuedAt: row.queued_at,
+    claimedAt: row.claimed_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+  }
+}
+
+export async function getAttempt(database: Queryable, id: AttemptId): Promise<AttemptRecord | undefined> {
+  const { rows } = await database.query<AttemptRow>(
+    {
+      name: 'attempt-get',
+      text: `select ${COLUMNS} from attempts a left join agents g on g.id = a.agent_id where a.id = $1`,
+    },
+    [id],
+  )
+  return rows[0] && attemptRecord(rows[0])
+}
+
+/** All attempts of a trial, oldest first. */
+export async function listAttempts(database: Queryable, sweepId: SweepId, trial: number): Promise<AttemptRecord[]> {
+  const { rows } = await database.query<AttemptRow>(
+    {
+      name: 'attempt-list',
+      // Their ids are made of the trial's key and 1, 2, 3, …, so the primary key finds them.
+      text: `select ${COLUMNS} from trials t
+               join attempts a on a.id = any(array(
+                 select t.sweep_id || '-' || t.number || '-' || n from generate_series(1, t.attempts) n))
+               left join agents g on g.id = a.agent_id
+              where t.sweep_id = $1 and t.number = $2 order by a.number`,
+    },
+    [sweepId, trial],
+  )
+  return rows.map(attemptRecord)
+}
+
+/** Id of the newest attempt of a trial, or of the one with this number; undefined when there is no such trial. */
+export async function resolveAttempt(
+  database: Queryable,
+  sweepId: SweepId,
+  trial: number,
+  number?: number,
+): Promise<AttemptId | undefined> {
+  const { rows } = await database.query<{ attempts: number }>(
+    { name: 'attempt-resolve', text: 'select attempts from trials where sweep_id = $1 and number = $2' },
+    [sweepId, trial],
+  )
+  return rows[0] && attemptId(sweepId, trial, number ?? rows[0].attempts)
+}
+
+/** True while the attempt runs with this epoch: what a token of the attempt is good for. */
+export async function attemptRuns(database: Queryable, id: AttemptId, epoch: number): Promise<boolean> {
+  const { rows } = await database.query(
+    { name: 'attempt-runs', text: `select 1 from attempts where id = $1 and epoch = $2 and state = 'running'` },
+    [id, epoch],
+  )
+  return rows.length === 1
+}

@@ -1,0 +1,272 @@
+import { SweepError } from '@sweep/spec/errors'
+import { type AgentId, type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
+import { Config } from '@sweep/spec/search-space'
+import { statesAllowing } from '@sweep/spec/trial'
+import type { Database, Queryable } from './database.ts'
+import { EndedAttempts, LIVE_COLUMNS, type LiveAttempt } from './end-attempts.ts'
+import { checkOwner, SweepChange } from './sweep-change.ts'
+import { Checkpoint, type QueuedAttempt } from './trial-record.ts'
+
+/** With `sweepDefinition(sweepId)` this is all an assignment needs. */
+export interface ClaimedAttempt {
+  readonly result: 'claimed'
+  readonly attemptId: AttemptId
+  readonly epoch: number
+  readonly sweepId: SweepId
+  readonly trial: number
+  readonly attempt: number
+  readonly config: Config
+  /** Newest checkpoint of the attempts before. */
+  readonly restore: Checkpoint | null
+}
+
+/** `held`: the sweep is paused or at its parallelism, try again later. `gone`: no such attempt waits any more. */
+export type ClaimResult = ClaimedAttempt | { readonly result: 'held' | 'gone'; readonly attemptId: AttemptId }
+
+export interface ClaimRequest {
+  readonly agentId: AgentId
+  readonly leaseMs: number
+}
+
+export async function claimAttempt(
+  database: Database,
+  request: ClaimRequest & { readonly attemptId: AttemptId },
+): Promise<ClaimResult> {
+  const { attemptId, ...rest } = request
+  const [result] = await claimAttempts(database, { ...rest, attemptIds: [attemptId] })
+  return result ?? { result: 'gone', attemptId }
+}
+
+/** One result per id, in their order. One transaction per sweep. An agent that is unknown or gone throws `fenced`. */
+export async function claimAttempts(
+  database: Database,
+  request: ClaimRequest & { readonly attemptIds: readonly AttemptId[] },
+): Promise<ClaimResult[]> {
+  const results = new Map<AttemptId, ClaimResult>()
+  for (const [sweepId, ids] of bySweep(request.attemptIds)) {
+    for (const result of await claimOfSweep(database, request, sweepId, ids)) results.set(result.attemptId, result)
+  }
+  return request.attemptIds.map((attemptId) => results.get(attemptId) ?? { result: 'gone', attemptId })
+}
+
+const CLAIMABLE = {
+  name: 'attempts-claimable',
+  text: `select a.id, a.trial, a.number, t.epoch, t.config, a.restore, g.name as agent, g.state as agent_state, g.gpu_slots
+           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+           left join agents g on g.id = $2
+          where a.id = any($1) and a.state = 'queued' order by a.queued_at, t.number`,
+}
+
+const CLAIM = {
+  name: 'attempts-claim',
+  text: `with claimed as (
+           update attempts a set state = 'running', epoch = t.epoch + 1, agent_id = $3, gpus = $4,
+                  lease_until = now() + $5 * interval '1 ms', claimed_at = now()
+             from trials t
+            where a.id = any($2) and a.state = 'queued' and t.sweep_id = $1 and t.number = a.trial
+            returning a.trial)
+         update trials t set state = 'running', epoch = t.epoch + 1, started_at = coalesce(t.started_at, now())
+           from claimed where t.sweep_id = $1 and t.number = claimed.trial and t.state = any($6)`,
+}
+
+interface ClaimableRow {
+  readonly id: AttemptId
+  readonly trial: number
+  readonly number: number
+  readonly epoch: number
+  readonly config: unknown
+  readonly restore: unknown
+  readonly agent: string | null
+  readonly agent_state: string | null
+  readonly gpu_slots: number | null
+}
+
+async function claimOfSweep(
+  database: Database,
+  { agentId, leaseMs }: ClaimRequest,
+  sweepId: SweepId,
+  ids: readonly AttemptId[],
+): Promise<ClaimResult[]> {
+  return database.tx(async (tx) => {
+    const [change, found] = await Promise.all([
+      SweepChange.begin(tx, sweepId),
+      tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId]),
+    ])
+    const first = found.rows[0]
+    if (change === undefined || first === undefined) return []
+    const { sweep } = change
+    const { agent, agent_state, gpu_slots } = first
+    if (agent === null || agent_state === 'gone') {
+      throw new SweepError('fenced', `Agent ${agentId} is not registered, or was given up; it has to register again.`)
+    }
+    const isHeld = sweep.state === 'paused' || agent_state === 'draining'
+    if (sweep.state !== 'running' && !isHeld) return []
+    const room = isHeld ? 0 : Math.max(0, (sweep.parallelism ?? Number.POSITIVE_INFINITY) - sweep.running)
+    const taken = found.rows.slice(0, room)
+    const gpus = sweep.shape_gpus ?? ((gpu_slots ?? 0) > 0 ? 1 : 0)
+    for (const { trial, number: attempt, epoch } of taken) {
+      change.fact({ kind: 'attempt-started', trial, attempt, epoch: epoch + 1, agent, gpus })
+      change.move('queued', 'running')
+    }
+    if (taken.length > 0) {
+      change.start()
+      const values = [sweepId, taken.map((row) => row.id), agentId, gpus, leaseMs, statesAllowing('start')]
+      const [claimed] = await Promise.all([tx.query(CLAIM, values), change.store(tx)])
+      if (claimed.rowCount !== taken.length) throw new Error(`attempts of sweep ${sweepId} changed under its lock`)
+    }
+    return found.rows.map((row, index) =>
+      index < taken.length ? claimedAttempt(sweepId, row) : { result: 'held', attemptId: row.id },
+    )
+  })
+}
+
+function claimedAttempt(sweepId: SweepId, row: ClaimableRow): ClaimedAttempt {
+  return {
+    result: 'claimed',
+    attemptId: row.id,
+    epoch: row.epoch + 1,
+    sweepId,
+    trial: row.trial,
+    attempt: row.number,
+    config: Config.parse(row.config),
+    restore: row.restore === null ? null : Checkpoint.parse(row.restore),
+  }
+}
+
+/** Ids grouped by sweep, sweeps ascending. */
+export function bySweep(ids: readonly AttemptId[]): [SweepId, AttemptId[]][] {
+  const groups = new Map<SweepId, AttemptId[]>()
+  for (const id of ids) {
+    const { sweepId } = attemptParts(id)
+    const group = groups.get(sweepId)
+    if (group === undefined) groups.set(sweepId, [id])
+    else group.push(id)
+  }
+  return [...groups].sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+const QUEUED = {
+  name: 'attempts-queued-of-sweep',
+  text: `select ${LIVE_COLUMNS} from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+          where a.sweep_id = $1 and a.state = 'queued' order by a.id`,
+}
+
+/** Ends every queued attempt of a sweep and its trial with `cancelled`. Returns how many. Old epoch: `fenced`. */
+export async function cancelQueued(
+  database: Database,
+  request: { readonly sweepId: SweepId; readonly ownerEpoch: number; readonly reason: string },
+): Promise<number> {
+  return database.tx(async (tx) => {
+    const [change, queued] = await Promise.all([
+      SweepChange.begin(tx, request.sweepId),
+      tx.query<LiveAttempt>(QUEUED, [request.sweepId]),
+    ])
+    if (change === undefined) return 0
+    checkOwner(change.sweep, request.ownerEpoch)
+    if (queued.rows.length === 0) return 0
+    const ended = new EndedAttempts(change)
+    for (const attempt of queued.rows) ended.withdraw(attempt, 'cancel', request.reason)
+    await Promise.all([ended.store(tx), change.store(tx)])
+    return queued.rows.length
+  })
+}
+
+export interface ExpiredLeases {
+  readonly ended: readonly AttemptId[]
+  /** New attempts of the same trials. */
+  readonly queued: readonly QueuedAttempt[]
+  readonly sweepIds: readonly SweepId[]
+}
+
+const SILENT_AGENTS = {
+  name: 'agents-silent',
+  text: `update agents set state = 'gone'
+          where state <> 'gone' and last_seen_at < clock_timestamp() - $1 * interval '1 ms'`,
+}
+
+const EXPIRED = {
+  name: 'attempts-expired',
+  text: `select id from attempts where state = 'running' and lease_until < clock_timestamp() order by id`,
+}
+
+const EXPIRED_LIVE = {
+  name: 'attempts-expired-live',
+  text: `select ${LIVE_COLUMNS}, g.name as agent
+           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+           left join agents g on g.id = a.agent_id
+          where a.id = any($1) and a.state = 'running' and a.lease_until < clock_timestamp() order by a.id
+            for no key update of a`,
+}
+
+/** Ends attempts whose lease has run out (by the database's clock) with cause `lost`, and marks silent agents `gone`. */
+export async function expireLeases(
+  database: Database,
+  request: { readonly agentLeaseMs: number },
+): Promise<ExpiredLeases> {
+  await database.query(SILENT_AGENTS, [request.agentLeaseMs])
+  const { rows } = await database.query<{ id: AttemptId }>(EXPIRED)
+  const ended: AttemptId[] = []
+  const queued: QueuedAttempt[] = []
+  const groups = bySweep(rows.map((row) => row.id))
+  for (const [sweepId, ids] of groups) {
+    const lost = await database.tx((tx) => expireOfSweep(tx, sweepId, ids))
+    ended.push(...lost.ended)
+    queued.push(...lost.queued)
+  }
+  return { ended, queued, sweepIds: groups.map(([sweepId]) => sweepId) }
+}
+
+async function expireOfSweep(
+  tx: Queryable,
+  sweepId: SweepId,
+  ids: readonly AttemptId[],
+): Promise<{ ended: AttemptId[]; queued: QueuedAttempt[] }> {
+  const [change, live] = await Promise.all([
+    SweepChange.begin(tx, sweepId),
+    // Looked at again under the lock: a heartbeat or an end may have come in between.
+    tx.query<LiveAttempt & { agent: string | null }>(EXPIRED_LIVE, [ids]),
+  ])
+  if (change === undefined || live.rows.length === 0) return { ended: [], queued: [] }
+  const lost = new EndedAttempts(change)
+  for (const attempt of live.rows) {
+    const message = `agent ${attempt.agent ?? attempt.agent_id} stopped answering`
+    lost.end(attempt, { cause: 'lost', message }, [])
+  }
+  await Promise.all([lost.store(tx), change.store(tx), lost.replaceBest(tx)])
+  return { ended: live.rows.map((row) => row.id), queued: lost.queued }
+}
+
+const UNTICKETED = {
+  name: 'attempts-unticketed',
+  text: `select a.id as "attemptId", a.queue_name as "queueName", a.tickets, a.sweep_id as "sweepId", s.priority
+           from attempts a join sweeps s on s.id = a.sweep_id
+          where a.state = 'queued' and s.state = 'running' and (s.parallelism is null or s.running < s.parallelism)
+            and (a.ticketed_at is null or a.ticketed_at < clock_timestamp() - $1 * interval '1 ms')
+          order by a.queued_at limit $2`,
+}
+
+/** Attempts that may be claimed now and whose newest ticket (or none) is older than `olderThanMs`. */
+export async function queuedWithoutTicket(
+  database: Queryable,
+  olderThanMs: number,
+  limit = 1000,
+): Promise<(QueuedAttempt & { readonly sweepId: SweepId; readonly priority: number })[]> {
+  const { rows } = await database.query<QueuedAttempt & { sweepId: SweepId; priority: number }>(UNTICKETED, [
+    olderThanMs,
+    limit,
+  ])
+  return rows
+}
+
+/** Counts a ticket for each and notes when, so that the reconciler lets them be for a while. */
+export async function markTicketed(database: Queryable, ids: readonly AttemptId[]): Promise<void> {
+  await database.query(
+    {
+      name: 'attempts-mark-ticketed',
+      text: `with wanted as (select id from attempts where id = any($1) order by id for no key update)
+             update attempts a set tickets = a.tickets + 1, ticketed_at = clock_timestamp()
+               from wanted where a.id = wanted.id and a.state = 'queued'`,
+    },
+    [ids],
+  )
+}

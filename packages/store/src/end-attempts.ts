@@ -1,0 +1,196 @@
+import { afterAttempt } from '@sweep/spec/after-attempt'
+import type { AttemptState, Cause } from '@sweep/spec/attempt'
+import type { AgentId, AttemptId } from '@sweep/spec/ids'
+import { attemptId } from '@sweep/spec/ids'
+import { isFinal, nextState, statesAllowing, type TrialState } from '@sweep/spec/trial'
+import type { Queryable } from './database.ts'
+import { jsonText, plainText } from './json-text.ts'
+import { type SweepChange, ticketQueue } from './sweep-change.ts'
+import type { Checkpoint, QueuedAttempt } from './trial-record.ts'
+
+/** What ending an attempt needs to know of it and of its trial, read under the sweep's lock. */
+export interface LiveAttempt {
+  readonly id: AttemptId
+  readonly key: number
+  readonly trial: number
+  readonly number: number
+  readonly state: AttemptState
+  readonly epoch: number
+  readonly agent_id: AgentId | null
+  readonly run_key: number
+  readonly gpus: number
+  /** Seconds since it was claimed, by the database's clock; 0 before. */
+  readonly held_seconds: number
+  readonly trial_state: TrialState
+  readonly user_failures: number
+  readonly lost_failures: number
+  readonly trial_reports: number
+  readonly finite_reports: number
+  readonly value: number | null
+  readonly checkpoint: unknown
+}
+
+export const LIVE_COLUMNS = `a.id, a.key, a.trial, a.number, a.state, a.epoch, a.agent_id, a.run_key, a.gpus,
+  coalesce(extract(epoch from clock_timestamp() - a.claimed_at)::float8, 0) as held_seconds, t.state as trial_state,
+  t.user_failures, t.lost_failures, t.reports as trial_reports, t.finite_reports, t.value, t.checkpoint`
+
+export interface End {
+  readonly cause: Cause
+  readonly message: string
+  readonly exitCode?: number | null
+  readonly signal?: string | null
+  /** Run time by the agent's clock; the database's when absent. */
+  readonly seconds?: number
+  readonly checkpoint?: Checkpoint
+}
+
+const END = {
+  name: 'attempts-end',
+  text: `with list as materialized (
+           select * from jsonb_to_recordset($2::jsonb) as x (id text, state text, cause text, message text,
+             exit_code int, signal text, seconds float8, gpu_seconds float8, checkpoint jsonb, trial int,
+             allowed text[], trial_state text, is_final boolean, reason text, failure jsonb, user_failures int,
+             lost_failures int, next int, run_key int8)),
+         ended as (
+           update attempts a set state = 'ended', cause = list.cause, message = list.message,
+                  exit_code = list.exit_code, signal = list.signal, seconds = list.seconds,
+                  gpu_seconds = list.gpu_seconds, checkpoint = list.checkpoint, lease_until = null, ended_at = now()
+             from list where a.id = list.id and a.state = list.state returning a.key, a.batches),
+         moved as (
+           update trials t set state = list.trial_state, last_cause = list.cause, failure = list.failure,
+                  user_failures = list.user_failures, lost_failures = list.lost_failures,
+                  checkpoint = coalesce(list.checkpoint, t.checkpoint), attempts = coalesce(list.next, t.attempts),
+                  end_reason = case when list.is_final or list.trial_state = 'paused' then list.reason end,
+                  ended_at = case when list.is_final then now() end,
+                  -- What failed takes no place on the leaderboard; its value can still be read.
+                  loss = case when list.trial_state = 'failed' then null else t.loss end
+             from list where t.sweep_id = $1 and t.number = list.trial and t.state = any(list.allowed)
+             returning t.number, t.checkpoint),
+         queued as (
+           insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore)
+           select $1 || '-' || list.trial || '-' || list.next, $1, list.trial, list.next, list.run_key, $3,
+                  moved.checkpoint
+             from list join moved on moved.number = list.trial where list.next is not null),
+         packed as (
+           insert into metric_compactions (attempt_key) select key from ended where batches > 1 on conflict do nothing)
+         select (select count(*) from ended) as ended, (select count(*) from moved) as moved`,
+}
+
+/** Failed trials can't be the best; their loss is gone by now, so the index gives the next in line. */
+const REPLACE_BEST = {
+  name: 'sweep-replace-best',
+  text: `update sweeps s set (best_trial, best_value, best_loss) = (
+           select t.number, t.value, t.loss from trials t
+            where t.sweep_id = s.id and t.loss is not null order by t.loss, t.number limit 1)
+          where s.id = $1 and s.best_trial = any($2)`,
+}
+
+/** Attempts being ended within one transaction, with what that means to their trials. */
+export class EndedAttempts {
+  readonly queued: QueuedAttempt[] = []
+  readonly #change: SweepChange
+  readonly #rows: unknown[] = []
+  readonly #failed: number[] = []
+
+  constructor(change: SweepChange) {
+    this.#change = change
+  }
+
+  /** Ends a running attempt; the policy of the cause decides what becomes of the trial. */
+  end(attempt: LiveAttempt, end: End, namesSeen: readonly string[]): void {
+    const { sweep } = this.#change
+    const after = afterAttempt({
+      cause: end.cause,
+      message: plainText(end.message),
+      retry: { max: sweep.retry_max, lostMax: sweep.retry_lost_max },
+      sweepState: sweep.state,
+      metric: sweep.metric_name,
+      reports: attempt.trial_reports,
+      finiteReports: attempt.finite_reports,
+      namesSeen,
+      userFailures: attempt.user_failures,
+      lostFailures: attempt.lost_failures,
+    })
+    this.#add(attempt, end, after)
+  }
+
+  /** Ends an attempt that no agent has claimed, and its trial with it. */
+  withdraw(attempt: LiveAttempt, event: 'cancel' | 'prune', reason: string): void {
+    const cause = event === 'prune' ? 'pruned' : 'cancelled'
+    const { user_failures: userFailures, lost_failures: lostFailures } = attempt
+    this.#add(attempt, {}, { cause, message: reason, event, reason, userFailures, lostFailures })
+  }
+
+  #add(attempt: LiveAttempt, end: Partial<End>, after: ReturnType<typeof afterAttempt>): void {
+    const change = this.#change
+    const state = nextState(attempt.trial_state, after.event)
+    if (state === undefined) throw new Error(`trial of ${attempt.id} is ${attempt.trial_state}: no ${after.event}`)
+    const next = state === 'queued' ? attempt.number + 1 : null
+    const gpuSeconds = attempt.gpus * attempt.held_seconds
+    const seconds = end.seconds ?? attempt.held_seconds
+    const signal = end.signal === undefined || end.signal === null ? null : plainText(end.signal)
+    this.#rows.push({
+      id: attempt.id,
+      state: attempt.state,
+      cause: after.cause,
+      message: after.message,
+      exit_code: end.exitCode ?? null,
+      signal,
+      seconds,
+      gpu_seconds: gpuSeconds,
+      checkpoint: end.checkpoint,
+      trial: attempt.trial,
+      allowed: statesAllowing(after.event),
+      trial_state: state,
+      is_final: isFinal(state),
+      reason: after.reason,
+      failure: state === 'failed' ? { cause: after.cause, message: after.message || after.reason } : undefined,
+      user_failures: after.userFailures,
+      lost_failures: after.lostFailures,
+      next,
+      run_key: attempt.run_key,
+    })
+    const { trial, number } = attempt
+    const { cause, message } = after
+    change.fact({ kind: 'attempt-ended', trial, attempt: number, cause, message, gpuSeconds, seconds })
+    if (next !== null) {
+      const id = attemptId(change.sweep.id, trial, next)
+      change.fact({ kind: 'attempt-queued', trial, attempt: next, reason: after.reason })
+      this.queued.push({ attemptId: id, queueName: ticketQueue(change.sweep), tickets: 0 })
+    } else if (state !== 'paused') {
+      change.fact({ kind: 'trial-ended', trial, state: finalState(state), value: attempt.value, reason: after.reason })
+    }
+    change.move(attempt.trial_state, state)
+    change.addGpuSeconds(gpuSeconds)
+    if (state === 'failed') this.#failed.push(trial)
+  }
+
+  /** Sends the statements; `change.store` is the caller's to send after them. */
+  async store(tx: Queryable): Promise<void> {
+    if (this.#rows.length === 0) return
+    const { sweep } = this.#change
+    const { rows } = await tx.query<{ ended: number; moved: number }>(END, [
+      sweep.id,
+      jsonText(this.#rows),
+      ticketQueue(sweep),
+    ])
+    const count = this.#rows.length
+    if (rows[0]?.ended !== count || rows[0].moved !== count) {
+      throw new Error(`attempts of sweep ${sweep.id} changed under its lock`)
+    }
+  }
+
+  /**
+   * To be sent after `change.store`, which may have made a trial the best that failed in the same transaction; `others`
+   * are trials whose value may have become worse.
+   */
+  async replaceBest(tx: Queryable, others: readonly number[] = []): Promise<void> {
+    const trials = [...this.#failed, ...others]
+    if (trials.length > 0) await tx.query(REPLACE_BEST, [this.#change.sweep.id, trials])
+  }
+}
+
+function finalState(state: TrialState): 'completed' | 'pruned' | 'failed' | 'cancelled' {
+  if (state === 'completed' || state === 'pruned' || state === 'failed' || state === 'cancelled') return state
+  throw new Error(`${state} is not final`)
+}

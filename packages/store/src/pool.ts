@@ -1,0 +1,72 @@
+import { AgentId, type SweepId } from '@sweep/spec/ids'
+import type { SweepState } from '@sweep/spec/sweep-state'
+import { Room, Shape, Slot } from '@sweep/spec/wire/agent-protocol'
+import { z } from 'zod'
+import type { Queryable } from './database.ts'
+
+export interface PoolAgent {
+  readonly id: AgentId
+  readonly slots: readonly Slot[]
+  readonly cpus: number
+  readonly memoryBytes: number
+  readonly queues: readonly string[]
+  /** Attempts it runs, by the store's count. */
+  readonly busy: number
+  /** What it said last; null before the first heartbeat. */
+  readonly room: Room | null
+}
+
+export interface PoolSweep {
+  readonly id: SweepId
+  readonly state: SweepState
+  readonly priority: number
+  readonly parallelism: number | null
+  readonly outstanding: number
+  readonly running: number
+  readonly queue: string
+  readonly shape: Shape
+  readonly shapeKey: string
+  readonly sharePass: number
+}
+
+const PoolAgents = z.array(
+  z.object({
+    id: AgentId,
+    slots: z.array(Slot),
+    cpus: z.number(),
+    memoryBytes: z.number(),
+    queues: z.array(z.string()),
+    busy: z.int(),
+    room: Room.nullable(),
+  }),
+)
+
+const AGENTS = {
+  name: 'pool-agents',
+  text: `select g.id, g.slots, g.cpus, g.memory_bytes as "memoryBytes", g.queues, g.room, coalesce(b.busy, 0) as busy
+           from agents g
+           left join (select agent_id, count(*) as busy from attempts where state = 'running' group by agent_id) b
+             on b.agent_id = g.id
+          where g.state = 'ready' order by g.id`,
+}
+
+const SWEEPS = {
+  name: 'pool-sweeps',
+  text: `select id, state, priority, parallelism, outstanding, running, queue, shape, shape_key as "shapeKey",
+                share_pass as "sharePass"
+           from sweeps where ended_at is null order by id`,
+}
+
+/** Agents that are ready, and sweeps that are not over. */
+export async function loadPool(
+  database: Queryable,
+): Promise<{ readonly agents: readonly PoolAgent[]; readonly sweeps: readonly PoolSweep[] }> {
+  const [agents, sweeps] = await Promise.all([
+    database.query(AGENTS),
+    database.query<Omit<PoolSweep, 'shape'> & { shape: unknown }>(SWEEPS),
+  ])
+  return {
+    agents: PoolAgents.parse(agents.rows),
+    sweeps: sweeps.rows.map((row) => ({ ...row, shape: Shape.parse(row.shape) })),
+  }
+}

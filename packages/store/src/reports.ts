@@ -1,0 +1,188 @@
+import type { StopReason } from '@sweep/spec/attempt'
+import { type AgentId, type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
+import type { AttemptReport, AttemptStatus } from '@sweep/spec/wire/agent-protocol'
+import { IngestedAttempt, REPORTING_COLUMNS, type ReportingAttempt } from './attempt-ingest.ts'
+import type { Database, Queryable } from './database.ts'
+import { EndedAttempts } from './end-attempts.ts'
+import { jsonText } from './json-text.ts'
+import { storeLogs } from './logs.ts'
+import { knownNames, nameIds, namesById, rememberNames } from './metric-names.ts'
+import { insertBatches, queueCompactions } from './metrics.ts'
+import { stopOf } from './stops.ts'
+import { SweepChange } from './sweep-change.ts'
+import type { QueuedAttempt } from './trial-record.ts'
+
+export interface Ingested {
+  /** One per report, in their order. */
+  readonly statuses: readonly AttemptStatus[]
+  /** Sweeps that got new facts: notify `sweep_changed`. */
+  readonly sweepIds: readonly SweepId[]
+  /** New attempts of trials that are retried; the controller makes their tickets. */
+  readonly queued: readonly QueuedAttempt[]
+}
+
+/**
+ * Takes what an agent reports. Safe to repeat: points are taken by byte offset, ends by epoch. One transaction per
+ * sweep; reports of an attempt that is not (or no longer) this agent's are answered `fenced` and leave no trace.
+ */
+export async function ingestReports(
+  database: Database,
+  agentId: AgentId,
+  reports: readonly AttemptReport[],
+): Promise<Ingested> {
+  const statuses = new Map<AttemptReport, AttemptStatus>()
+  const sweepIds: SweepId[] = []
+  const queued: QueuedAttempt[] = []
+  for (const [sweepId, group] of rounds(reports)) {
+    const ingested = await database.tx((tx) => ingestOfSweep(database, tx, agentId, sweepId, group))
+    rememberNames(database, ingested.names)
+    group.forEach((report, index) => {
+      statuses.set(report, ingested.statuses[index] ?? fenced(report.attemptId))
+    })
+    if (ingested.changed && !sweepIds.includes(sweepId)) sweepIds.push(sweepId)
+    queued.push(...ingested.queued)
+  }
+  return { statuses: reports.map((report) => statuses.get(report) ?? fenced(report.attemptId)), sweepIds, queued }
+}
+
+/** Groups of one sweep each, sweeps ascending; a second report of the same attempt comes in a later group. */
+function rounds(reports: readonly AttemptReport[]): [SweepId, AttemptReport[]][] {
+  const groups: { sweepId: SweepId; reports: Map<AttemptId, AttemptReport> }[] = []
+  for (const report of reports) {
+    const { sweepId } = attemptParts(report.attemptId)
+    const open = groups.find((group) => group.sweepId === sweepId && !group.reports.has(report.attemptId))
+    if (open === undefined) groups.push({ sweepId, reports: new Map([[report.attemptId, report]]) })
+    else open.reports.set(report.attemptId, report)
+  }
+  return groups
+    .sort((a, b) => (a.sweepId < b.sweepId ? -1 : a.sweepId > b.sweepId ? 1 : 0))
+    .map((group) => [group.sweepId, [...group.reports.values()]])
+}
+
+const REPORTING = {
+  name: 'reports-attempts',
+  text: `select ${REPORTING_COLUMNS}, a.stop_reason, a.stop_verdict
+           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+          where a.id = any($1) and a.agent_id = $2 and a.state = 'running' order by a.id for no key update of a`,
+}
+
+type ReportingRow = ReportingAttempt & { readonly stop_reason: StopReason | null; readonly stop_verdict: unknown }
+
+interface SweepIngested {
+  readonly statuses: readonly AttemptStatus[]
+  readonly names: ReadonlyMap<string, number>
+  readonly queued: readonly QueuedAttempt[]
+  readonly changed: boolean
+}
+
+async function ingestOfSweep(
+  database: Database,
+  tx: Queryable,
+  agentId: AgentId,
+  sweepId: SweepId,
+  reports: readonly AttemptReport[],
+): Promise<SweepIngested> {
+  const [change, found] = await Promise.all([
+    SweepChange.begin(tx, sweepId),
+    tx.query<ReportingRow>(REPORTING, [reports.map((report) => report.attemptId), agentId]),
+  ])
+  const nothing = { names: new Map(), queued: [], changed: false }
+  if (change === undefined) return { ...nothing, statuses: reports.map((report) => fenced(report.attemptId)) }
+  const rows = new Map(found.rows.map((row) => [row.id, row]))
+  const ingested = new Map<AttemptReport, IngestedAttempt>()
+  for (const report of reports) {
+    const row = rows.get(report.attemptId)
+    if (row !== undefined && row.epoch === report.epoch) ingested.set(report, new IngestedAttempt(change, row, report))
+  }
+  const names = await namesOf(database, tx, [...ingested.values()])
+  const ended = new EndedAttempts(change)
+  for (const attempt of ingested.values()) attempt.take(names.all, ended)
+  const attempts = [...ingested.values()]
+  await store(tx, change, attempts, ended)
+  const statuses = reports.map((report) => {
+    const attempt = ingested.get(report)
+    if (attempt === undefined) return fenced(report.attemptId)
+    const row = rows.get(report.attemptId)
+    return { ...attempt.status(), stop: row === undefined || attempt.hasEnded ? null : stopOf(row) }
+  })
+  return { statuses, names: names.added, queued: ended.queued, changed: change.changed }
+}
+
+function fenced(attemptId: AttemptId): AttemptStatus {
+  return { attemptId, status: 'fenced', stop: null }
+}
+
+/** Ids of all metric names in the reports; most often every one is known to the process and nothing is asked. */
+async function namesOf(
+  database: Database,
+  tx: Queryable,
+  attempts: readonly IngestedAttempt[],
+): Promise<{ all: ReadonlyMap<string, number>; added: ReadonlyMap<string, number> }> {
+  const known = knownNames(database)
+  const unknown = new Set(attempts.flatMap((attempt) => attempt.unknownNames(known)))
+  const unnamed = new Set(attempts.flatMap((attempt) => attempt.idsToName()))
+  if (unknown.size === 0 && unnamed.size === 0) return { all: known, added: new Map() }
+  const added = new Map([...(await nameIds(tx, [...unknown])), ...(await namesById(tx, [...unnamed]))])
+  return { all: new Map([...known, ...added]), added }
+}
+
+const ATTEMPTS = {
+  name: 'reports-store-attempts',
+  text: `update attempts a set metrics_offset = x.metrics_offset, output_offset = x.output_offset,
+                log_offset = x.log_offset, reports = x.reports, last_step = x.last_step, batches = x.batches,
+                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids), dropped_points = x.dropped_points,
+                samples = x.samples, last_sample_at = x.last_sample_at,
+                started_at = case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
+                argv = coalesce(x.argv, a.argv), environment = coalesce(x.environment, a.environment),
+                run_dir = coalesce(x.run_dir, a.run_dir), slots = coalesce(x.slots, a.slots),
+                -- A sweep that names no GPUs takes those of the slots it was given.
+                gpus = case when $2::float8 is not null or coalesce(x.slots, '{}') = '{}' then a.gpus else (
+                  select count(*) from agents g, jsonb_array_elements(g.slots) slot
+                   where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
+           from jsonb_to_recordset($1::jsonb) as x (id text, metrics_offset int8, output_offset int8, log_offset int8,
+             reports int, last_step int8, batches int, points int8, name_ids int[], dropped_points int8, samples int,
+             last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[])
+          where a.id = x.id`,
+}
+
+const TRIALS = {
+  name: 'reports-store-trials',
+  text: `update trials t set reports = x.reports, finite_reports = x.finite_reports, last_value = x.last_value,
+                last_step = x.last_step, best_value = x.best_value, best_step = x.best_step, value = x.value,
+                loss = x.loss
+           from jsonb_to_recordset($2::jsonb) as x (number int, reports int, finite_reports int, last_value float8,
+             last_step int8, best_value float8, best_step int8, value float8, loss float8)
+          where t.sweep_id = $1 and t.number = x.number`,
+}
+
+/** Everything in one go; the statements are pipelined, and the trials' values come before their ends. */
+async function store(
+  tx: Queryable,
+  change: SweepChange,
+  attempts: readonly IngestedAttempt[],
+  ended: EndedAttempts,
+): Promise<void> {
+  const touched = attempts.flatMap((attempt) => attempt.attemptRow())
+  const trials = attempts.flatMap((attempt) => attempt.trialRow())
+  const sweep = change.sweep
+  await Promise.all([
+    touched.length > 0 && tx.query(ATTEMPTS, [jsonText(touched), sweep.shape_gpus]),
+    insertBatches(
+      tx,
+      attempts.flatMap((attempt) => attempt.batch()),
+    ),
+    queueCompactions(
+      tx,
+      attempts.flatMap((attempt) => attempt.keysToCompact()),
+    ),
+    storeLogs(
+      tx,
+      attempts.flatMap((attempt) => attempt.log()),
+    ),
+    trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials)]),
+    ended.store(tx),
+    change.changed && change.store(tx),
+    // Under `summary: last` the best trial's value may have become worse.
+    ended.replaceBest(tx, sweep.metric_summary === 'last' ? trials.map((trial) => trial.number) : []),
+  ])
+}

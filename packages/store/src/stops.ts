@@ -1,0 +1,116 @@
+import type { StopReason } from '@sweep/spec/attempt'
+import { SweepError } from '@sweep/spec/errors'
+import { Verdict } from '@sweep/spec/facts'
+import type { AgentId, AttemptId, SweepId } from '@sweep/spec/ids'
+import type { AttemptStatus } from '@sweep/spec/wire/agent-protocol'
+import type { Database } from './database.ts'
+import { EndedAttempts, LIVE_COLUMNS, type LiveAttempt } from './end-attempts.ts'
+import { spelledVerdict } from './facts.ts'
+import { jsonText } from './json-text.ts'
+import { checkOwner, SweepChange } from './sweep-change.ts'
+
+export interface StopRequest {
+  readonly trial: number
+  /** Only this attempt; the trial's newest when absent. A decision about an attempt that is over hits no other. */
+  readonly attempt?: number
+  readonly reason: StopReason
+  readonly verdict: Verdict
+}
+
+/**
+ * `asked`: stored now; tell `agentId` (`notify attempt_stop`). `already`: a stop that is at least as strong stands.
+ * `ended`: the attempt was still queued, so the trial has ended without a process to stop. `idle`: there is nothing to
+ * stop. `not-found`: no such trial.
+ */
+export type StopResult =
+  | {
+      readonly trial: number
+      readonly result: 'asked' | 'already'
+      readonly attemptId: AttemptId
+      readonly agentId: AgentId
+    }
+  | { readonly trial: number; readonly result: 'ended'; readonly attemptId: AttemptId }
+  | { readonly trial: number; readonly result: 'idle' | 'not-found' }
+
+export interface AskStop {
+  readonly sweepId: SweepId
+  /** The controller's; an old one throws `fenced`. Absent when a person asks. */
+  readonly ownerEpoch?: number
+  readonly basis: number
+  readonly by: string
+  readonly stops: readonly StopRequest[]
+}
+
+const LIVE = {
+  name: 'stops-live',
+  text: `select ${LIVE_COLUMNS}, a.stop_reason
+           from trials t join attempts a on a.id = t.sweep_id || '-' || t.number || '-' || t.attempts
+          where t.sweep_id = $1 and t.number = any($2) order by a.id for no key update of a`,
+}
+
+const STORE = {
+  name: 'stops-store',
+  text: `update attempts a set stop_reason = x.reason, stop_verdict = x.verdict, stop_at = clock_timestamp()
+           from jsonb_to_recordset($1::jsonb) as x (id text, reason text, verdict jsonb)
+          where a.id = x.id and a.state = 'running'`,
+}
+
+type StoppableAttempt = LiveAttempt & { readonly stop_reason: StopReason | null }
+
+/** Asks for attempts to be stopped; stops of one call are one transaction. An unknown sweep throws `not-found`. */
+export async function askStop(database: Database, request: AskStop): Promise<StopResult[]> {
+  const { sweepId, ownerEpoch, basis, by, stops } = request
+  return database.tx(async (tx) => {
+    const [change, found] = await Promise.all([
+      SweepChange.begin(tx, sweepId),
+      tx.query<StoppableAttempt>(LIVE, [sweepId, stops.map((stop) => stop.trial)]),
+    ])
+    if (change === undefined) throw new SweepError('not-found', `There is no sweep ${sweepId}.`)
+    if (ownerEpoch !== undefined) checkOwner(change.sweep, ownerEpoch)
+    const byTrial = new Map(found.rows.map((row) => [row.trial, row]))
+    const ended = new EndedAttempts(change)
+    const asked: { id: AttemptId; reason: StopReason; verdict: unknown }[] = []
+    const results = stops.map((stop): StopResult => {
+      const { trial, reason, verdict } = stop
+      const attempt = byTrial.get(trial)
+      if (attempt === undefined) return { trial, result: 'not-found' }
+      if (stop.attempt !== undefined && stop.attempt !== attempt.number) return { trial, result: 'idle' }
+      // One stop a trial and call; a second would see what the first has not stored yet.
+      byTrial.set(trial, { ...attempt, stop_reason: reason, ...(attempt.state === 'queued' ? { state: 'ended' } : {}) })
+      const fact = { trial, attempt: attempt.number, stop: reason, basis, by, verdict }
+      if (attempt.state === 'queued' && endsQueued(reason)) {
+        change.fact({ kind: 'stop-asked', ...fact })
+        ended.withdraw(attempt, reason === 'pruned' ? 'prune' : 'cancel', verdict.reason)
+        return { trial, result: 'ended', attemptId: attempt.id }
+      }
+      if (attempt.state !== 'running' || attempt.agent_id === null) return { trial, result: 'idle' }
+      const place = { trial, attemptId: attempt.id, agentId: attempt.agent_id }
+      if (!isStronger(reason, attempt.stop_reason)) return { ...place, result: 'already' }
+      change.fact({ kind: 'stop-asked', ...fact })
+      asked.push({ id: attempt.id, reason, verdict: spelledVerdict(verdict) })
+      return { ...place, result: 'asked' }
+    })
+    if (!change.changed) return results
+    const sent = asked.length === 0 ? undefined : tx.query(STORE, [jsonText(asked)])
+    const [stored] = await Promise.all([sent, ended.store(tx), change.store(tx)])
+    if (stored !== undefined && stored.rowCount !== asked.length) {
+      throw new Error(`attempts of sweep ${sweepId} changed under its lock`)
+    }
+    return results
+  })
+}
+
+/** The first stop asked stands, unless somebody wants the attempt dead: a cancelled trial doesn't wait for a pause. */
+function isStronger(reason: StopReason, stored: StopReason | null): boolean {
+  return stored === null || (reason === 'cancelled' && stored !== 'cancelled')
+}
+
+/** Reasons that mean the trial, not only the process that runs it; a queued attempt has no process. */
+function endsQueued(reason: StopReason): boolean {
+  return reason === 'pruned' || reason === 'cancelled' || reason === 'stopped' || reason === 'budget'
+}
+
+/** The stop that stands in an attempt's row, as agents are told of it. */
+export function stopOf(row: { stop_reason: StopReason | null; stop_verdict: unknown }): AttemptStatus['stop'] {
+  return row.stop_reason === null ? null : { reason: row.stop_reason, verdict: Verdict.parse(row.stop_verdict) }
+}
