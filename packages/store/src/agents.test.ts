@@ -36,6 +36,15 @@ test('a drained agent is told so and claims nothing; registering again makes it 
   })
 })
 
+test('an agent that drains of its own accord leaves the pool', async () => {
+  const { database } = fixture
+  const agent = await sampleAgent(database)
+  const isInPool = async () => (await loadPool(database)).agents.some((other) => other.id === agent)
+  expect(await isInPool()).toBe(true)
+  await heartbeat(database, agent, { room, draining: true, attempts: [] }, 1)
+  expect(await isInPool()).toBe(false)
+})
+
 test('the pool is made of the agents that are ready and the sweeps that are not over', async () => {
   const { database } = fixture
   const sweep = await ownedSweep(database, { priority: 3, parallelism: 2, resources: { gpus: 1 } })

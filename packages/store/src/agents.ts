@@ -109,7 +109,7 @@ const SEEN = {
   name: 'agent-seen',
   // One that was given up is back when it speaks again; its leases are gone all the same.
   text: `update agents set last_seen_at = clock_timestamp(), room = $2,
-                state = case when state = 'gone' then 'ready' else state end
+                state = case when $3 then 'draining' when state = 'gone' then 'ready' else state end
           where id = $1 returning state`,
 }
 
@@ -146,7 +146,7 @@ export async function heartbeat(
   const ids = beat.attempts.map((attempt) => attempt.attemptId)
   const epochs = beat.attempts.map((attempt) => attempt.epoch)
   const [seen, renewed] = await Promise.all([
-    database.query<{ state: AgentRecord['state'] }>(SEEN, [agentId, jsonText(beat.room)]),
+    database.query<{ state: AgentRecord['state'] }>(SEEN, [agentId, jsonText(beat.room), beat.draining]),
     ids.length > 0 ? database.query<RenewedRow>(RENEW, [agentId, ids, epochs, leaseMs]) : { rows: [] },
   ])
   const agent = seen.rows[0]
