@@ -26,7 +26,6 @@ async function main(): Promise<void> {
 
   standalone = await startStandalone(settings, {
     clock: { now: () => Date.now() },
-    random: Math.random,
     randomBytes,
     log,
     version: VERSION,

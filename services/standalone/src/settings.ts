@@ -17,7 +17,7 @@ export interface StandaloneSettings {
   readonly logLevel: string
   readonly api: ApiSettings
   readonly controller: ControllerSettings
-  /** The agent in this process, less where the server is and how to be let in; absent when switched off. */
+  /** The agent that this server starts, less where the server is and how to be let in; absent when switched off. */
   readonly agent: Omit<AgentSettings, 'url' | 'token'> | undefined
 }
 

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { startAgent } from '@sweep/agent/start-agent'
 import { type RunningApi, startApi } from '@sweep/api/start-api'
 import { type Controller, startController } from '@sweep/controller/controller'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
@@ -9,6 +8,7 @@ import { type Database, openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
 import { keepToken } from '@sweep/store/tokens'
 import type { Logger } from 'pino'
+import { AgentProcess, findAgent } from './agent-process.ts'
 import { connectWithRetry, withoutSecrets } from './connect.ts'
 import { homeToken, lockHome, removeServerRecord, writeServerRecord } from './home.ts'
 import { startCluster } from './postgres/cluster.ts'
@@ -16,8 +16,6 @@ import type { StandaloneSettings } from './settings.ts'
 
 export interface StandaloneDependencies {
   readonly clock: Clock
-  /** From 0 to 1, for jitter. */
-  readonly random: () => number
   readonly randomBytes: RandomBytes
   readonly log: Logger
   readonly version: string
@@ -33,12 +31,15 @@ export interface Standalone {
   stop(): Promise<void>
 }
 
-/** Api, controller and one agent in this process, over an embedded Postgres unless a database is given. */
+/**
+ * Api and controller in this process and one agent in a child of it, over an embedded Postgres unless a database is
+ * given.
+ */
 export async function startStandalone(
   settings: StandaloneSettings,
   dependencies: StandaloneDependencies,
 ): Promise<Standalone> {
-  const { clock, random, randomBytes, log, say } = dependencies
+  const { clock, log, say } = dependencies
   // What has been started so far; undone in reverse when a later step fails, and at the end.
   const closers: (() => Promise<void>)[] = []
   const stop = async () => {
@@ -80,7 +81,9 @@ export async function startStandalone(
 
     const api = await startServices(settings, dependencies, { database, queue }, closers)
     if (settings.agent) {
-      const agent = await startAgent({ ...settings.agent, url: api.url, token }, { clock, random, randomBytes, log })
+      const env = { ...settings.agent.env, SWEEP_HOME: settings.home, SWEEP_URL: api.url, SWEEP_TOKEN: token }
+      const agent = new AgentProcess({ path: findAgent(), env, log })
+      agent.start()
       closers.push(() => agent.stop())
     }
     await writeServerRecord(settings.home, {

@@ -57,9 +57,9 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   if (adopted) return adopted
 
   const port = await choosePort(folder)
-  const url = clusterUrl(password, port)
+  const url = clusterUrl(folder, password, port)
   const logFile = join(folder, 'postgres.log')
-  const args = postgresArguments(data, port, options)
+  const args = postgresArguments(folder, port, options)
   let stopping = false
   let child = await launch(binaries.postgres, args, logFile, user, url)
   let failures = 0
@@ -95,8 +95,20 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   }
 }
 
-function clusterUrl(password: string, port: number): string {
-  return `postgres://${USER}:${password}@127.0.0.1:${port}/sweep`
+/** Longest path of a Unix socket, on the systems we know. */
+const MAX_SOCKET_PATH = 103
+
+/**
+ * Through a socket in the folder, which costs about a third less per statement than TCP on loopback; through TCP where
+ * the folder's path is too long for a socket.
+ */
+function clusterUrl(folder: string, password: string, port: number): string {
+  if (!hasSocket(folder)) return `postgres://${USER}:${password}@127.0.0.1:${port}/sweep`
+  return `postgres://${USER}:${password}@localhost:${port}/sweep?host=${encodeURIComponent(folder)}`
+}
+
+function hasSocket(folder: string): boolean {
+  return Buffer.byteLength(join(folder, '.s.PGSQL.65535')) <= MAX_SOCKET_PATH
 }
 
 /** As root, a home under /root is out of reach for Postgres' user: the data then lives under /var/lib/sweep. */
@@ -173,10 +185,10 @@ function lastLines(text: string, count = 3): string {
   return text.trim().split('\n').slice(-count).join(' ')
 }
 
-function postgresArguments(data: string, port: number, options: ClusterOptions): string[] {
+function postgresArguments(folder: string, port: number, options: ClusterOptions): string[] {
   const settings = {
     listen_addresses: '127.0.0.1',
-    unix_socket_directories: '',
+    unix_socket_directories: hasSocket(folder) ? folder : '',
     max_connections: String(options.maxConnections ?? 100),
     // Queries here are short: compiling them and sharing them among workers costs more than it gives, and /dev/shm is
     // often tiny in a container.
@@ -186,7 +198,7 @@ function postgresArguments(data: string, port: number, options: ClusterOptions):
   }
   return [
     '-D',
-    data,
+    join(folder, 'data'),
     '-p',
     String(port),
     ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
@@ -228,7 +240,7 @@ async function launch(
 
 /** Polls with a real query: the server accepts connections a moment before it answers them. */
 async function waitUntilReady(url: string): Promise<void> {
-  const admin = url.replace(/\/sweep$/, '/postgres')
+  const admin = url.replace(/\/sweep(\?|$)/, '/postgres$1')
   for (let waited = 0; ; waited += 25) {
     const client = new pg.Client({ connectionString: admin, connectionTimeoutMillis: 2000 })
     client.on('error', () => {})
@@ -260,7 +272,7 @@ async function leftover(data: string, folder: string, password: string): Promise
     if (!isAlive(pid) || !existsSync(pidFile)) return undefined
     await sleep(50)
   }
-  const url = clusterUrl(password, port)
+  const url = clusterUrl(folder, password, port)
   try {
     await waitUntilReady(url)
   } catch (cause) {
