@@ -113,16 +113,23 @@ export class IngestedAttempt {
     this.hasEnded = true
   }
 
-  /** Takes the batches that begin where the server stands; false when one begins beyond. */
+  /**
+   * Takes the batches that begin where the server stands; false when something is still to come before the end may
+   * count: one begins beyond, or reaches further than what is known of it (a report that was resent after it grew).
+   */
   #takeBatches(ids: ReadonlyMap<string, number>): boolean {
+    let isComplete = true
     for (const batch of this.#report.batches) {
       const stored = this.#offsets[batch.source]
-      if (batch.from > stored) return false
-      if (batch.from < stored || batch.to < batch.from) continue
+      if (batch.from !== stored) {
+        isComplete &&= batch.to <= stored
+        continue
+      }
+      if (batch.to < batch.from) continue
       for (const point of batch.points) this.#takePoint(point, ids)
       this.#offsets[batch.source] = batch.to
     }
-    return true
+    return isComplete
   }
 
   #takePoint(point: Point, ids: ReadonlyMap<string, number>): void {

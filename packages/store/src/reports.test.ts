@@ -168,6 +168,18 @@ test('an end that comes before its points waits for them', async () => {
   expect(await values()).toEqual([1, 2, 3])
 })
 
+test('an end whose report grew while the first sending was still on its way waits for the rest', async () => {
+  const { send, trial, values } = await running()
+  // The first report took so long that it was sent again, by now with more lines and the end; then the first arrived.
+  await send({ batches: [lossBatch(0, [1])] })
+  const grown = await send({ batches: [lossBatch(0, [1, 2, 3])], ended: ending('succeeded') })
+  expect(grown).toMatchObject({ status: 'ok', offsets: { metrics: 10 } })
+  expect((await trial())?.state).toBe('running')
+  await send({ batches: [lossBatch(10, [2, 3])], ended: ending('succeeded') })
+  expect((await trial())?.state).toBe('completed')
+  expect(await values()).toEqual([1, 2, 3])
+})
+
 test('ending well without the metric fails with the names seen, also those of earlier reports', async () => {
   const { database, send, trial } = await running({ metric: { name: 'val_loss', goal: 'minimize', summary: 'best' } })
   await send({ batches: [lossBatch(0, [1], 'valloss')] })
