@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import type { MetricSeries } from '@sweep/spec/wire/api'
 import { afterEach, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
+import { expectConsistent } from '../support/consistent.ts'
 import { hasRedis, TestRedis, WITHOUT_REDIS } from '../support/redis.ts'
 import { TestServer, waitFor } from '../support/server.ts'
 import { allFacts, allTrials, createSweep, finished, getSweep, getTrial, trialProcesses } from '../support/sweeps.ts'
@@ -111,6 +112,7 @@ describe.each(backends)('with tickets on %s', (backend) => {
     expect(await trialProcesses(server.home)).toEqual([])
     const created = (await allFacts(server, id)).filter((fact) => fact.kind === 'trial-created')
     expect(new Set(created.map((fact) => JSON.stringify(fact.config))).size).toBe(20)
+    await expectConsistent(server, [id])
   }, 120_000)
 
   it(`a killed agent leaves no process behind and its trials run again elsewhere in time${note}`, async () => {
@@ -135,7 +137,6 @@ seed: 7
     cleanups.push(() => second.remove())
     await waitFor(async () => (await getSweep(server, id)).trials.running === 4)
 
-    const killedAt = performance.now()
     await first.kill()
     await waitFor(async () => (await trialProcesses(first.home)).length === 0, LEASE_MS + 2 * HEARTBEAT_MS + 2000)
     const sweep = await finished(server, id)
@@ -144,8 +145,6 @@ seed: 7
     const facts = await allFacts(server, id)
     const lost = facts.filter((fact) => fact.kind === 'attempt-ended' && fact.cause === 'lost')
     expect(lost).toHaveLength(2)
-    const start = facts[0]?.at.getTime() ?? 0
-    expect(start).toBeGreaterThan(0)
     for (const fact of lost) {
       if (fact.kind !== 'attempt-ended') continue
       const lastReport = facts
@@ -158,8 +157,8 @@ seed: 7
         facts.some((other) => other.kind === 'attempt-started' && other.trial === fact.trial && other.attempt === 2),
       ).toBe(true)
     }
-    expect(performance.now() - killedAt).toBeGreaterThan(0)
     await expectEveryReportOnce(server, id, await runFolders(second.home))
+    await expectConsistent(server, [id])
   }, 120_000)
 
   it(`an agent killed and started again within its lease goes on with the same attempts${note}`, async () => {

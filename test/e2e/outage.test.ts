@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
+import { expectConsistent } from '../support/consistent.ts'
 import { postgresPid, postgresProcesses } from '../support/postgres-of.ts'
 import { freePort, hasRedis, TestRedis, WITHOUT_REDIS } from '../support/redis.ts'
 import { TestServer, waitFor } from '../support/server.ts'
@@ -34,6 +35,7 @@ async function expectAllReports(server: TestServer, id: string): Promise<void> {
     )
     expect(stored.series[0]?.steps).toEqual(Array.from({ length: 50 }, (_, index) => index + 1))
   }
+  await expectConsistent(server, [id])
 }
 
 test('Postgres stopped for 20 seconds in the middle: training goes on, nothing is lost', async () => {

@@ -1,6 +1,7 @@
 import type { Fact } from '@sweep/spec/facts'
 import { afterAll, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
+import { expectConsistent } from '../support/consistent.ts'
 import { TestServer } from '../support/server.ts'
 import { allFacts, allTrials, createSweep, finished } from '../support/sweeps.ts'
 
@@ -67,4 +68,5 @@ test('two agents share 200 trials of two sweeps: no config twice, limits kept at
   expect(running).toBe(200)
   const agents = new Set((await allTrials(server, heavy)).map((row) => row.agent))
   expect(agents).toEqual(new Set(['one', 'two']))
+  await expectConsistent(server, [heavy, light, capped])
 }, 180_000)

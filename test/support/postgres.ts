@@ -17,13 +17,20 @@ export interface TestDatabase {
  * A fresh, migrated database on the test server, for one test file: `beforeAll` makes it, `afterAll` drops it. A
  * database rather than a schema, because notifications reach every listener of a database.
  */
-export async function testDatabase(options: { migrated?: boolean; max?: number } = {}): Promise<TestDatabase> {
+export async function testDatabase(
+  options: {
+    migrated?: boolean
+    max?: number
+    /** A database of the test server that nobody is connected to, to begin with a copy of. */
+    template?: string
+  } = {},
+): Promise<TestDatabase> {
   const name = `sweep_test_${randomBytes(6).toString('hex')}`
-  await asServer(`create database ${name}`)
+  await asServer(`create database ${name}${options.template === undefined ? '' : ` template ${options.template}`}`)
   const url = new URL(SERVER)
   url.pathname = `/${name}`
   const database = openDatabase({ url: url.href, applicationName: 'sweep-test', max: options.max })
-  if (options.migrated !== false) await migrate(database)
+  if (options.migrated !== false && options.template === undefined) await migrate(database)
   return {
     database,
     url: url.href,

@@ -1,5 +1,4 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { sweepHome } from '@sweep/spec/sweep-home'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -27,7 +26,7 @@ export function readSettings(environment: Environment): CliSettings {
   const force = text('FORCE_COLOR')
   const dumb = environment['TERM'] === 'dumb'
   return {
-    home: text('SWEEP_HOME') ?? join(text('XDG_DATA_HOME') ?? join(homedir(), '.local', 'share'), 'sweep'),
+    home: sweepHome(environment),
     url: text('SWEEP_URL'),
     token: text('SWEEP_TOKEN'),
     output: text('SWEEP_OUTPUT'),

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from 'vitest'
-import { findServer, sweepHome } from './connection.ts'
+import { findServer } from './connection.ts'
 
 const folders: string[] = []
 let home: string
@@ -60,9 +60,3 @@ test.each(['', '{', '[]', '{"url": 1}', '{"url": "file:///etc/passwd"}'])(
     await expect(findServer({ env: {}, home })).rejects.toMatchObject({ code: 'invalid-request' })
   },
 )
-
-test('the home folder follows SWEEP_HOME, then XDG_DATA_HOME, then HOME', () => {
-  expect(sweepHome({ SWEEP_HOME: '/a', XDG_DATA_HOME: '/b', HOME: '/c' })).toBe('/a')
-  expect(sweepHome({ XDG_DATA_HOME: '/b', HOME: '/c' })).toBe('/b/sweep')
-  expect(sweepHome({ HOME: '/c' })).toBe('/c/.local/share/sweep')
-})

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { SweepError } from '@sweep/spec/errors'
+import { sweepHome } from '@sweep/spec/sweep-home'
 
 /** Where a server is and how to be let in. */
 export interface Connection {
@@ -20,13 +20,6 @@ export interface FindServer {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Default: `sweepHome(env)`. */
   readonly home?: string
-}
-
-/** The folder of the local server: `$SWEEP_HOME`, else `$XDG_DATA_HOME/sweep`, else `~/.local/share/sweep`. */
-export function sweepHome(env: Readonly<Record<string, string | undefined>>): string {
-  if (env['SWEEP_HOME']) return env['SWEEP_HOME']
-  if (env['XDG_DATA_HOME']) return join(env['XDG_DATA_HOME'], 'sweep')
-  return join(env['HOME'] || homedir(), '.local', 'share', 'sweep')
 }
 
 /**

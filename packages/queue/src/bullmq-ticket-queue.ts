@@ -1,9 +1,10 @@
+import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
 import { AttemptId } from '@sweep/spec/ids'
-import { type IQueueBackend, Job, type JobProgress, Queue, Worker } from 'bullmq'
+import { FlowProducer, type IQueueBackend, Job, type JobProgress, Queue, Worker } from 'bullmq'
 import { z } from 'zod'
 import { postgresBackend } from './postgres-backend.ts'
-import type { QueueBackend } from './queue-backend.ts'
+import type { QueueBackend, WayToAdd } from './queue-backend.ts'
 import { redisBackend } from './redis-backend.ts'
 import type { Ticket, TicketQueue } from './ticket-queue.ts'
 
@@ -27,6 +28,7 @@ const CLOSE_MS = 3000
 interface Channel {
   readonly queue: Queue<TicketData, null, string, TicketData, null, string, IQueueBackend>
   readonly worker: TicketWorker
+  readonly flows: FlowProducer<IQueueBackend>
   cleanedAt: number
 }
 
@@ -65,14 +67,7 @@ class BullmqTicketQueue implements TicketQueue {
       for (const [name, list] of byQueue) {
         const channel = await this.#channel(name)
         await clean(channel)
-        const { queue } = channel
-        const jobs = list.map((ticket) => ({
-          name: 'ticket',
-          data: { attemptId: ticket.attemptId },
-          opts: { jobId: ticket.id, priority: ticket.priority, removeOnComplete: true, removeOnFail: true },
-        }))
-        if (jobs.length >= this.#backend.bulkFrom) await queue.addBulk(jobs)
-        else for (const job of jobs) await queue.add(job.name, job.data, job.opts)
+        await addTo(channel, list, this.#backend.wayToAdd(list.length))
       }
     })
   }
@@ -145,8 +140,10 @@ class BullmqTicketQueue implements TicketQueue {
     // What goes wrong in a call is thrown by the call; without listeners the rest would end the process.
     queue.on('error', () => {})
     worker.on('error', () => {})
-    await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()])
-    return { queue, worker, cleanedAt: Number.NEGATIVE_INFINITY }
+    const flows = new FlowProducer(options, this.#backend.factory)
+    flows.on('error', () => {})
+    await Promise.all([queue.waitUntilReady(), worker.waitUntilReady(), flows.waitUntilReady()])
+    return { queue, worker, flows, cleanedAt: Number.NEGATIVE_INFINITY }
   }
 
   async #guard<T>(work: () => Promise<T>): Promise<T> {
@@ -165,12 +162,33 @@ class BullmqTicketQueue implements TicketQueue {
   async #close(): Promise<void> {
     const closing = async () => {
       for (const channel of this.#channels.values()) {
-        const { queue, worker } = await channel
-        await Promise.all([queue.close(), worker.close(true)])
+        const { queue, worker, flows } = await channel
+        await Promise.all([queue.close(), worker.close(true), flows.close()])
       }
     }
     await within(CLOSE_MS, closing())
     await within(CLOSE_MS, this.#backend.close())
+  }
+}
+
+async function addTo({ queue, flows }: Channel, tickets: readonly Ticket[], way: WayToAdd): Promise<void> {
+  const jobs = tickets.map((ticket) => ({
+    name: 'ticket',
+    data: { attemptId: ticket.attemptId },
+    opts: { jobId: ticket.id, priority: ticket.priority, removeOnComplete: true, removeOnFail: true },
+  }))
+  switch (way) {
+    case 'single':
+      for (const job of jobs) await queue.add(job.name, job.data, job.opts)
+      return
+    case 'flow':
+      await flows.addBulk(jobs.map((job) => ({ ...job, queueName: queue.name })))
+      return
+    case 'bulk':
+      await queue.addBulk(jobs)
+      return
+    default:
+      assertNever(way)
   }
 }
 

@@ -6,6 +6,12 @@ import type { QueueBackend } from './queue-backend.ts'
 const SCHEMA = 'bullmq'
 
 /**
+ * A bulk insert makes temporary tables, which takes 4 to 9 ms whatever its size and leaves dead rows in the catalog; a
+ * flow takes 1 ms and 0.14 ms a ticket, single commands 0.5 ms each. Measured with 1 to 64 tickets on Postgres 18.
+ */
+const LARGEST_FLOW = 64
+
+/**
  * BullMQ's tables in Postgres, one pool for all queues. Commits are not waited for (`synchronous_commit = off`): a
  * ticket is a hint, and one lost in a crash of Postgres is added again by the controller.
  *
@@ -33,7 +39,7 @@ export function postgresBackend(url: string): QueueBackend {
   return {
     name: `Postgres at ${hostOf(url)}`,
     factory,
-    bulkFrom: 9,
+    wayToAdd: (count) => (count < 2 ? 'single' : count <= LARGEST_FLOW ? 'flow' : 'bulk'),
     async ready() {
       migrated ??= migrate(pool)
       try {

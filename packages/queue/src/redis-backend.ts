@@ -33,7 +33,7 @@ export function redisBackend(url: string): QueueBackend {
   return {
     name: `Redis at ${client.options.host}:${client.options.port}`,
     factory,
-    bulkFrom: 2,
+    wayToAdd: (count) => (count < 2 ? 'single' : 'bulk'),
     async ready() {
       if (client.status === 'ready') return
       if (client.status === 'wait') {

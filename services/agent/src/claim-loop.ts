@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment, Room } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import { Backoff } from './server/backoff.ts'
-import type { ServerApi } from './server/server-api.ts'
-import type { SlotTable } from './slots/slot-table.ts'
+import type { RoomOffer, ServerApi } from './server/server-api.ts'
+import type { Held, SlotTable } from './slots/slot-table.ts'
 
 /** A poll that offers the whole agent has nothing to wait for but work. */
 const WAIT_MS = 10_000
@@ -17,7 +17,15 @@ const LONGEST_FAULT_MS = 60_000
 
 interface Poll {
   readonly room: Room
+  /** When it is answered at the latest; infinite for a claim that rides on a report, which nobody need wait for. */
   readonly endsAt: number
+}
+
+/** A claim that goes along with a report. */
+export interface ClaimRide {
+  readonly offer: RoomOffer
+  /** Told the answer, or null when there was none. */
+  settle(assignments: readonly Assignment[] | null): void
 }
 
 export interface ClaimLoopOptions {
@@ -78,7 +86,7 @@ export class ClaimLoop {
   /** There may be room that no poll offers yet. */
   onFree(): void {
     if (!this.#isStarted || this.isStopped) return
-    const room = this.#unoffered()
+    const room = this.#unoffered(this.#options.slots.room)
     if (room.slots < 1) return
     // Whichever poll comes back last then offers everything.
     const soon = this.#options.steady() + ENDS_SOON_MS
@@ -86,8 +94,31 @@ export class ClaimLoop {
     void this.#poll(room)
   }
 
-  #unoffered(): Room {
-    const { room } = this.#options.slots
+  /**
+   * A claim that rides on a report of attempts that have ended, whose slots the server counts as free once it has
+   * taken the report: one round trip from the end of an attempt to the next.
+   * @param released the slots of these attempts
+   * @returns undefined when there is nothing to offer; `settle` must be called
+   */
+  ride(released: readonly Held[]): ClaimRide | undefined {
+    const { slots, steady } = this.#options
+    if (!this.#isStarted || this.isStopped || this.#pausedUntil > steady()) return undefined
+    const room = this.#unoffered(slots.roomWithout(released))
+    if (room.slots < 1) return undefined
+    const poll = { room, endsAt: Number.POSITIVE_INFINITY }
+    this.#polls.add(poll)
+    const settle = (assignments: readonly Assignment[] | null) => {
+      this.#polls.delete(poll)
+      if (assignments !== null) {
+        for (const held of released) slots.release(held)
+        for (const assignment of assignments) void this.#options.onAssignment(assignment)
+      }
+      this.onFree()
+    }
+    return { offer: { room, max: Math.min(room.slots, MOST_CLAIMS) }, settle }
+  }
+
+  #unoffered(room: Room): Room {
     let { slots, gpuSlots, cpus, memoryBytes } = room
     for (const poll of this.#polls) {
       slots -= poll.room.slots

@@ -50,8 +50,16 @@ export class FakeServer {
   readonly #streams = new Set<ServerResponse>()
   /** Answers every request with 503 while set. */
   isAway = false
+  /** Attempts that were handed out with the answer to a report. */
+  readonly ridden = new Set<AttemptId>()
+  /** The most attempts that one agent has had at once, as the server sees it. */
+  mostOpen = 0
   /** Answers reports with this status, as it would to a report that it can't take. */
   refuseReports: ((report: AttemptReport) => number | undefined) | undefined
+  /** Reports that free a slot wait for `releaseReports` after they were taken, with work in hand for the agent. */
+  holdReports = false
+  heldReports = 0
+  releaseReports: () => void = () => undefined
   userToken = 'swp_user_test'
   heartbeatMs = 200
   leaseMs = 2000
@@ -176,7 +184,7 @@ export class FakeServer {
       case 'claim':
         return reply(200, { assignments: await this.#claim(agentId ?? '', Claim.parse(body), response) })
       case 'reports':
-        return this.#report(Reports.parse(body).attempts, reply)
+        return this.#report(agentId ?? '', Reports.parse(body), reply, response)
       case 'heartbeat': {
         const heartbeat = Heartbeat.parse(body)
         this.heartbeats.push(heartbeat)
@@ -223,23 +231,38 @@ export class FakeServer {
       const known = this.attempts.get(assignment.attemptId)
       if (known !== undefined) Object.assign(known, { agentId, claimedAt: performance.now() })
     }
+    const isOpen = (known: Known) => known.agentId === agentId && known.ended === undefined && !known.isFenced
+    this.mostOpen = Math.max(this.mostOpen, [...this.attempts.values()].filter(isOpen).length)
     return assignments
   }
 
-  #report(reports: readonly AttemptReport[], reply: (status: number, body: unknown) => void): void {
+  async #report(
+    agentId: string,
+    { attempts: reports, claim }: Reports,
+    reply: (status: number, body: unknown) => void,
+    response: ServerResponse,
+  ): Promise<void> {
     for (const report of reports) {
       const status = this.refuseReports?.(report)
       if (status === undefined) continue
       reply(status, { code: 'invalid-request', message: 'not this one' })
       return
     }
-    reply(200, {
-      attempts: reports.map((report) => {
-        const known = this.attempts.get(report.attemptId)
-        if (known !== undefined && !known.isFenced && known.assignment.epoch === report.epoch) take(known, report)
-        return this.#status(report.attemptId, report.epoch)
-      }),
+    const attempts = reports.map((report) => {
+      const known = this.attempts.get(report.attemptId)
+      if (known !== undefined && !known.isFenced && known.assignment.epoch === report.epoch) take(known, report)
+      return this.#status(report.attemptId, report.epoch)
     })
+    if (claim === undefined) return reply(200, { attempts })
+    const assignments = await this.#claim(agentId, { ...claim, waitMs: 0 }, response)
+    for (const { attemptId } of assignments) this.ridden.add(attemptId)
+    if (this.holdReports && assignments.length > 0) {
+      this.heldReports += 1
+      await new Promise<void>((resolve) => {
+        this.releaseReports = resolve
+      })
+    }
+    reply(200, assignments.length === 0 ? { attempts } : { attempts, assignments })
   }
 
   #status(attemptId: AttemptId, epoch: number): AttemptStatus {

@@ -8,6 +8,7 @@ import { startTimeOf } from '@sweep/launchers/process/process-identity'
 import { rolldown } from 'rolldown'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { FakeServer, type Known } from './fake-server.ts'
+import { ENDS_WITH_STDIN } from './parent-pipe.ts'
 
 /** The agent and its reaper as processes of their own, as they are shipped. */
 let dist: string
@@ -52,7 +53,7 @@ function agent(env: Record<string, string> = {}): ChildProcess {
       SWEEP_LOG_LEVEL: 'warn',
       ...env,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [env[ENDS_WITH_STDIN] === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
   children.push(child)
   return child
@@ -111,6 +112,18 @@ test('an agent that is back before the lease runs out takes its programs over, a
   await until(() => known.ended)
   expect(known.ended).toMatchObject({ cause: 'cancelled', signal: 'SIGTERM' })
   expect(livingOf(pids)).toEqual([])
+})
+
+test('the child of a server ends with it, its programs run on, and the reaper sees to them', async () => {
+  server.leaseMs = 1500
+  const process = agent({ [ENDS_WITH_STDIN]: '1' })
+  const { pids } = await startFamily()
+  const gone = new Promise((resolve) => process.once('exit', resolve))
+  // As when the server is killed: the kernel closes its end of the pipe.
+  process.stdin?.destroy()
+  await gone
+  expect(livingOf(pids)).toEqual(pids)
+  await until(() => livingOf(pids).length === 0)
 })
 
 test('SIGTERM preempts what runs and ends the process with 0; nothing is left, the reaper neither', async () => {

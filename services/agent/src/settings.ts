@@ -1,9 +1,7 @@
 import { hostname } from 'node:os'
-import { join } from 'node:path'
-import { SweepError } from '@sweep/spec/errors'
+import { type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
+import { sweepHome } from '@sweep/spec/sweep-home'
 import { z } from 'zod'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 export interface AgentSettings {
   /** Address of the server, such as `http://127.0.0.1:4600`. */
@@ -31,22 +29,19 @@ export interface AgentSettings {
 const Variables = z.object({
   SWEEP_URL: z.url({ protocol: /^https?$/, error: 'must be an address such as http://127.0.0.1:4600' }),
   SWEEP_TOKEN: z.string().optional(),
-  SWEEP_HOME: z.string().optional(),
-  XDG_DATA_HOME: z.string().optional(),
-  HOME: z.string().default('/'),
   SWEEP_AGENT_NAME: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,59}$/, 'must be letters, digits, dots, dashes and underscores, at most 60')
     .optional(),
   SWEEP_QUEUES: z.string().default('default'),
-  SWEEP_SLOTS: z.coerce.number().int().min(1).max(1024).optional(),
+  SWEEP_SLOTS: whole.min(1).max(1024).optional(),
   SWEEP_GPUS: z
     .string()
     .regex(/^(none|all|\d+(\s*,\s*\d+)*)$/, 'must be indices such as 0,1, or none, or all')
     .optional(),
   SWEEP_LABELS: z.string().default(''),
   SWEEP_PASS_ENV: z.string().default(''),
-  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SWEEP_LOG_LEVEL: LogLevel,
 })
 
 function list(text: string): string[] {
@@ -55,29 +50,15 @@ function list(text: string): string[] {
 
 /** @throws SweepError `invalid-request` naming the variable */
 export function readSettings(env: Environment, version: string): AgentSettings {
-  // An empty variable means the same as none; except that SWEEP_GPUS='' hides the GPUs, as CUDA_VISIBLE_DEVICES does.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  if (env['SWEEP_GPUS'] === '') given['SWEEP_GPUS'] = 'none'
-  const parsed = Variables.safeParse(given)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const name = String(issue?.path[0])
-    const isMissing = given[name] === undefined
-    throw new SweepError(
-      'invalid-request',
-      `${name} ${isMissing ? 'is not set' : `is ${JSON.stringify(given[name])}: ${issue?.message}`}`,
-      {
-        hint: isMissing
-          ? 'Set it, or use `sweep agent start`, which knows the server you are logged in to.'
-          : 'Correct it and start again.',
-      },
-    )
-  }
-  const found = parsed.data
+  // Empty means none, except that SWEEP_GPUS='' hides the GPUs, as CUDA_VISIBLE_DEVICES does.
+  const given = env['SWEEP_GPUS'] === '' ? { ...env, SWEEP_GPUS: 'none' } : env
+  const found = parseEnvironment(Variables, given, {
+    SWEEP_URL: 'Set it, or use `sweep agent start`, which knows the server you are logged in to.',
+  })
   return {
     url: found.SWEEP_URL.replace(/\/+$/, ''),
     token: found.SWEEP_TOKEN,
-    home: found.SWEEP_HOME ?? join(found.XDG_DATA_HOME ?? join(found.HOME, '.local', 'share'), 'sweep'),
+    home: sweepHome(env),
     name: found.SWEEP_AGENT_NAME ?? agentName(hostname()),
     queues: list(found.SWEEP_QUEUES),
     slots: found.SWEEP_SLOTS,

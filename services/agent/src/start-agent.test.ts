@@ -324,6 +324,44 @@ test('no more runs at once than there are slots, and GPUs are bound to them', as
   ])
 })
 
+test('the next attempt comes with the answer to the report that frees its slot, and never before', async () => {
+  await bench.agent()
+  const all = Array.from({ length: 12 }, () => bench.server.enqueue(['true']))
+  for (const known of all) await ended(known)
+  expect(all.map((known) => known.ended?.cause)).toEqual(all.map(() => 'succeeded'))
+  expect(bench.server.mostOpen).toBe(2)
+  // All but the first two; one may come by a claim of its own when the other slot was quicker.
+  expect(bench.server.ridden.size).toBeGreaterThan(6)
+})
+
+test('the slot of an attempt whose end the server has not taken is not offered', async () => {
+  await bench.agent({ slots: 1 })
+  const first = bench.server.enqueue(['true'])
+  await until(() => first.agentId)
+  bench.server.isAway = true
+  const second = bench.server.enqueue(['true'])
+  await until(() => existsSync(join(runFolder(first), 'exit')))
+  bench.server.isAway = false
+  await ended(second)
+  expect(first.ended?.cause).toBe('succeeded')
+  expect(bench.server.mostOpen).toBe(1)
+})
+
+test('what comes with a report while the agent drains is given back', async () => {
+  const agent = await bench.agent({ slots: 1 })
+  const first = bench.server.enqueue(sh('sleep 0.3'))
+  await until(() => first.started)
+  const second = bench.server.enqueue(['true'])
+  bench.server.holdReports = true
+  await until(() => bench.server.heldReports > 0)
+  const drained = agent.drain()
+  bench.server.releaseReports()
+  await drained
+  expect(first.ended?.cause).toBe('succeeded')
+  expect(second.ended?.cause).toBe('withdrawn')
+  expect(second.started).toBeUndefined()
+})
+
 test('stopping the agent preempts what runs, reports it, and claims no more', async () => {
   const agent = await bench.agent()
   const known = bench.server.enqueue(['sleep', '300'])

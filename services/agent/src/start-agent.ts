@@ -100,6 +100,8 @@ class Agent implements AgentHandle {
   readonly #sampler: Sampler
   readonly #context: RunContext
   readonly #runs = new Map<string, AttemptRun>()
+  /** Attempts whose program is being started. */
+  #starting = 0
   readonly #closed = new AbortController()
   readonly #backoff: Backoff
   readonly #settleReady: { resolve: (id: string) => void; reject: (error: unknown) => void }
@@ -131,7 +133,13 @@ class Agent implements AgentHandle {
     this.#api = new ServerApi(this.#http)
     const { random } = deps
     const times = () => ({ wall: deps.clock.now(), steady: performance.now() })
-    this.#reporter = new Reporter({ api: this.#api, times, random, log: this.#log })
+    this.#reporter = new Reporter({
+      api: this.#api,
+      times,
+      random,
+      log: this.#log,
+      ride: (released) => this.#claims.ride(released),
+    })
     this.#claims = new ClaimLoop({
       api: this.#api,
       slots,
@@ -229,8 +237,12 @@ class Agent implements AgentHandle {
     })
   }
 
+  get #isEmpty(): boolean {
+    return this.#runs.size === 0 && this.#starting === 0
+  }
+
   #untilEmpty(): Promise<void> {
-    if (this.#runs.size === 0) return Promise.resolve()
+    if (this.#isEmpty) return Promise.resolve()
     return new Promise((resolve) => {
       const before = this.#onEmpty
       this.#onEmpty = () => {
@@ -332,14 +344,19 @@ class Agent implements AgentHandle {
   async #begin(assignment: Assignment): Promise<void> {
     const { attemptId } = assignment
     if (this.#runs.has(attemptId)) return
+    if (this.#isDraining) {
+      this.#runs.set(attemptId, AttemptRun.decline(this.#context, assignment))
+      return
+    }
     const held = this.#slots.take(assignment.shape)
     if (held === null) {
       // Ours by mistake: there is no room. The lease runs out, and somebody else gets it.
       this.#log.error({ attemptId, shape: assignment.shape, room: this.#slots.room }, 'assignment does not fit')
       return
     }
-    const starting = AttemptRun.start(this.#context, assignment, held)
-    const run = await starting
+    this.#starting += 1
+    const run = await AttemptRun.start(this.#context, assignment, held)
+    this.#starting -= 1
     if (this.#closed.signal.aborted) {
       run.stop('preempted', { reason: 'the agent was told to stop' }, 0)
       return
@@ -347,11 +364,12 @@ class Agent implements AgentHandle {
     if (!run.isGone) this.#runs.set(attemptId, run)
     if (run.isRunning) this.#claims.faultIsOver()
     if (this.#stopping !== undefined) run.stop('preempted', { reason: 'the agent was told to stop' })
+    if (this.#isEmpty) this.#onEmpty?.()
   }
 
   #onGone(run: AttemptRun): void {
     this.#runs.delete(run.id)
-    if (this.#runs.size === 0) this.#onEmpty?.()
+    if (this.#isEmpty) this.#onEmpty?.()
   }
 
   /** Renews the leases, again and again until closed. */

@@ -4,6 +4,7 @@ import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
 import type { AgentStreams } from './agents/agent-streams.ts'
 import type { ClaimBroker } from './agents/claim-broker.ts'
+import type { KnownAgents } from './agents/known-agents.ts'
 import type { AttemptTokens } from './auth/attempt-tokens.ts'
 import type { Authenticator } from './auth/authenticator.ts'
 import type { EventHub } from './events/event-hub.ts'
@@ -25,6 +26,7 @@ export interface ApiContext extends ApiDependencies {
   readonly notifier: Notifier
   readonly hub: EventHub
   readonly broker: ClaimBroker
+  readonly knownAgents: KnownAgents
   readonly agentStreams: AgentStreams
   readonly authenticator: Authenticator
   readonly attemptTokens: AttemptTokens

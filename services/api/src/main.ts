@@ -1,9 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import { SweepError } from '@sweep/spec/errors'
+import { VERSION } from '@sweep/spec/version'
 import { openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
 import { keepToken } from '@sweep/store/tokens'
@@ -16,7 +15,7 @@ const CLOSE_MS = 10_000
 
 /** The API as a process of its own, on a Postgres that others run. */
 async function main(): Promise<void> {
-  const settings = readSettings(process.env, version())
+  const settings = readSettings(process.env, VERSION)
   const log = pino({ name: 'api', level: settings.logLevel })
   const database = openDatabase({
     url: settings.databaseUrl,
@@ -59,16 +58,6 @@ async function main(): Promise<void> {
   }
   process.on('SIGTERM', close)
   process.on('SIGINT', close)
-}
-
-function version(): string {
-  const places = ['../package.json', '../../../package.json']
-  const paths = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).filter((path) => existsSync(path))
-  for (const path of paths) {
-    const found: unknown = JSON.parse(readFileSync(path, 'utf8'))
-    if (typeof found === 'object' && found !== null && 'version' in found) return String(found.version)
-  }
-  return '0.0.0'
 }
 
 main().catch((error: unknown) => {

@@ -1,4 +1,4 @@
-import { SweepError } from '@sweep/spec/errors'
+import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
 import { z } from 'zod'
 
 export interface ApiSettings {
@@ -27,9 +27,7 @@ export interface ApiEnvironment extends ApiSettings {
   readonly logLevel: string
 }
 
-const whole = z.coerce.number().int()
-
-const Environment = z.object({
+const Variables = z.object({
   DATABASE_URL: z.string().min(1),
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
@@ -40,35 +38,16 @@ const Environment = z.object({
   SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_REQUEST_TIMEOUT_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_TOKEN: z.string().min(24).optional(),
-  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SWEEP_LOG_LEVEL: LogLevel,
 })
 
 /** @throws SweepError `invalid-request` naming the variable */
-export function readSettings(env: Readonly<Record<string, string | undefined>>, version: string): ApiEnvironment {
-  // An empty variable means the same as none: that is what compose files make of an unset one.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const parsed = Environment.safeParse(given)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const name = String(issue?.path[0] ?? 'the environment')
-    throw new SweepError(
-      'invalid-request',
-      `${name}: ${given[name] === undefined ? 'is not set' : (issue?.message ?? '')}`,
-      {
-        hint:
-          name === 'DATABASE_URL'
-            ? 'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.'
-            : 'Correct it and start again.',
-      },
-    )
-  }
-  const found = parsed.data
-  if (found.SWEEP_LEASE_MS <= found.SWEEP_HEARTBEAT_MS) {
-    throw new SweepError(
-      'invalid-request',
-      'SWEEP_LEASE_MS must be longer than SWEEP_HEARTBEAT_MS, or every lease runs out',
-    )
-  }
+export function readSettings(env: Environment, version: string): ApiEnvironment {
+  const found = parseEnvironment(Variables, env, {
+    DATABASE_URL:
+      'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.',
+  })
+  checkLease(found.SWEEP_LEASE_MS, found.SWEEP_HEARTBEAT_MS)
   return {
     host: found.SWEEP_HOST,
     port: found.SWEEP_PORT,

@@ -8,6 +8,7 @@ import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-pr
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
+import { KnownAgents } from './agents/known-agents.ts'
 import { addAccessControl } from './auth/access.ts'
 import { AttemptTokens } from './auth/attempt-tokens.ts'
 import { Authenticator, isLoopback } from './auth/authenticator.ts'
@@ -66,13 +67,18 @@ export async function buildApi(
   const { database, log, queue, randomBytes } = dependencies
   const hub = new EventHub()
   const attemptTokens = await AttemptTokens.load(database, randomBytes)
+  const notifier = new Notifier(database, log)
   const context: ApiContext = {
     ...dependencies,
     settings,
     hub,
     attemptTokens,
-    notifier: new Notifier(database, log),
-    broker: new ClaimBroker({ database, queue, hub, leaseMs: settings.leaseMs, log }),
+    notifier,
+    broker: new ClaimBroker({
+      ...{ database, queue, hub, leaseMs: settings.leaseMs, log },
+      tellQueued: (name) => notifier.tell('attempts_queued', [name]),
+    }),
+    knownAgents: new KnownAgents(database, hub),
     agentStreams: new AgentStreams(database, hub, log),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
@@ -125,7 +131,8 @@ export async function buildApi(
   )
   await addPageRoutes(app)
   app.addHook('preClose', async () => {
-    context.broker.close()
+    context.knownAgents.close()
+    await context.broker.close()
     context.agentStreams.close()
   })
   app.addHook('onClose', async () => {

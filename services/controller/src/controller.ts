@@ -58,6 +58,10 @@ class Reconciler implements Controller {
   /** Sweeps of others and of nobody yet that were heard of: taken, if they can be, at the next round. */
   readonly #heardOf = new Set<SweepId>()
   readonly #dirty = new Set<SweepId>()
+  /** When facts were last folded, and when they will be again for sweeps that are in no hurry. */
+  #foldedAt = Number.NEGATIVE_INFINITY
+  #foldDue = Number.POSITIVE_INFINITY
+  #foldTimer: NodeJS.Timeout | undefined
   readonly #folding: Coalesced
   readonly #admitting: Coalesced
   readonly #owning: Coalesced
@@ -105,6 +109,7 @@ class Reconciler implements Controller {
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer)
     clearTimeout(this.#budgetTimer)
+    clearTimeout(this.#foldTimer)
     const loops = [this.#folding, this.#admitting, this.#owning, this.#sweeping]
     await within(STOP_MS, Promise.all(loops.map((loop) => loop.stop())))
     this.#context.crash('in-shutdown')
@@ -120,12 +125,24 @@ class Reconciler implements Controller {
   #changed(payload: string): void {
     const id = SweepId.safeParse(payload)
     if (!id.success) return
-    if (this.#sweeps.has(id.data)) {
+    const sweep = this.#sweeps.get(id.data)
+    if (sweep) {
       this.#dirty.add(id.data)
-      this.#folding.trigger()
+      this.#foldWithin(sweep.patienceMs)
     } else if (!this.#heardOf.has(id.data)) {
       this.#heardOf.add(id.data)
       this.#owning.trigger()
+    }
+  }
+
+  /** Folds once `ms` have passed since the last time, which may be now. */
+  #foldWithin(ms: number): void {
+    const due = this.#foldedAt + ms
+    if (due <= performance.now()) this.#folding.trigger()
+    else if (due < this.#foldDue) {
+      clearTimeout(this.#foldTimer)
+      this.#foldDue = due
+      this.#foldTimer = setTimeout(() => this.#folding.trigger(), due - performance.now())
     }
   }
 
@@ -161,6 +178,9 @@ class Reconciler implements Controller {
     if (!this.#ownership.isGood) return
     const ids = [...this.#dirty]
     this.#dirty.clear()
+    clearTimeout(this.#foldTimer)
+    this.#foldDue = Number.POSITIVE_INFINITY
+    this.#foldedAt = performance.now()
     let changed = false
     await this.#forEach(ids, async (sweep) => {
       if ((await advance(this.#context, sweep)) > 0) changed = true
@@ -231,6 +251,8 @@ class Reconciler implements Controller {
     this.#sweeps.delete(sweep.id)
     this.#dirty.delete(sweep.id)
     this.#heardOf.add(sweep.id)
+    // As it is known from the pool it would now pass for the sweep of somebody else.
+    this.#pool.invalidate()
     this.#context.log.info({ sweepId: sweep.id, why }, 'sweep let go')
   }
 

@@ -1,96 +1,88 @@
-import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
-import type { TicketQueue } from '@sweep/queue/ticket-queue'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepId } from '@sweep/spec/ids'
 import { changeSweep } from '@sweep/store/sweep-control'
 import { getSweep } from '@sweep/store/sweeps'
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
-import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CRASH_POINTS, type CrashPoint } from './crash-point.ts'
-import { bundleController, ControllerProcess } from './testing/controller-process.ts'
+import { bundleController } from './testing/controller-process.ts'
+import { Scenes } from './testing/scene.ts'
 import { configsOf, ended, factsOf, newSweep, until } from './testing/sweeps.ts'
-import { TinyAgent } from './testing/tiny-agent.ts'
 
 const ID = SweepId.parse('cra5h00000')
-const TRIALS = 16
+const TRIALS = 12
 
+let scenes: Scenes
 let bundle: Awaited<ReturnType<typeof bundleController>>
-let db: TestDatabase
-let queue: TicketQueue
-const cleanups: (() => Promise<unknown>)[] = []
-
-beforeAll(async () => {
-  bundle = await bundleController()
-})
-
-afterAll(async () => {
-  await bundle.remove()
-})
-
-beforeEach(async () => {
-  db = await testDatabase({ max: 20 })
-  queue = openTicketQueue({ databaseUrl: db.url })
-})
-
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
-  await queue.close()
-  await db.drop()
-})
-
-function controller(env: Record<string, string> = {}): ControllerProcess {
-  const started = new ControllerProcess(bundle.file, {
-    DATABASE_URL: db.url,
-    SWEEP_LEASE_MS: '2000',
-    SWEEP_CONTROLLER_LEASE_MS: '600',
-    SWEEP_TICKET_AGE_MS: '1000',
-    ...env,
-  })
-  cleanups.push(() => started.kill('SIGKILL'))
-  return started
-}
-
-async function agent(): Promise<TinyAgent> {
-  const started = await TinyAgent.start({
-    database: db.database,
-    queue,
-    slots: 2,
-    run: ({ trial }) => ({ values: Array.from({ length: 6 }, (_, step) => (trial % 4) + 1 / (step + 1)), ms: 8 }),
-  })
-  cleanups.push(() => started.die())
-  return started
-}
-
-const sweep = () =>
-  newSweep(
-    db.database,
-    {
-      seed: 11,
-      budget: { trials: TRIALS },
-      earlyTerminate: { type: 'asha', minResource: 1, reductionFactor: 2, brackets: 1, grace: 0, resource: 'step' },
-    },
-    ID,
-  )
-
-async function trialsOver(): Promise<number> {
-  const { completed = 0, pruned = 0 } = (await getSweep(db.database, ID))?.trials ?? {}
-  return completed + pruned
-}
-
 /** What the controller suggests when nothing happens to it. */
 let undisturbed: unknown[]
 
-test('an undisturbed run, to compare with', async () => {
+beforeAll(async () => {
+  ;[scenes, bundle] = await Promise.all([Scenes.prepare(), bundleController()])
+})
+
+afterAll(async () => {
+  await Promise.all([scenes.remove(), bundle.remove()])
+})
+
+/** A scene in which controllers are processes, agents run six steps a trial, and the sweep has a pruner. */
+async function stage(onTestFinished: (cleanup: () => Promise<void>) => void) {
+  const scene = await scenes.open(onTestFinished)
+  const { database } = scene
+  const document: Partial<SweepDocument> = {
+    seed: 11,
+    budget: { trials: TRIALS },
+    earlyTerminate: { type: 'asha', minResource: 1, reductionFactor: 2, brackets: 1, grace: 0, resource: 'step' },
+  }
+  const run = ({ trial }: { readonly trial: number }) => ({
+    values: Array.from({ length: 6 }, (_, step) => (trial % 4) + 1 / (step + 1)),
+    ms: 8,
+  })
+  return {
+    database,
+    url: scene.url,
+    queue: scene.queue,
+    controller: (env: Readonly<Record<string, string>> = {}) => scene.process(bundle.file, env),
+    agent: () => scene.agent({ slots: 2, run }),
+    sweep: () => newSweep(database, document, ID),
+    async trialsOver(): Promise<number> {
+      const { completed = 0, pruned = 0 } = (await getSweep(database, ID))?.trials ?? {}
+      return completed + pruned
+    },
+  }
+}
+
+test('an undisturbed run, to compare with', async ({ onTestFinished }) => {
+  const { controller, agent, sweep, database } = await stage(onTestFinished)
   controller()
   await agent()
   await sweep()
-  expect((await ended(db.database, ID)).createdTrials).toBe(TRIALS)
-  undisturbed = configsOf(await factsOf(db.database, ID))
+  expect((await ended(database, ID)).createdTrials).toBe(TRIALS)
+  undisturbed = configsOf(await factsOf(database, ID))
   expect(undisturbed).toHaveLength(TRIALS)
 })
 
-test.each(CRASH_POINTS)(
+test('a second controller takes over within seconds when the first one is killed', async ({ onTestFinished }) => {
+  const { controller, agent, sweep, trialsOver, database } = await stage(onTestFinished)
+  const first = controller()
+  await sweep()
+  await until(async () => first.output.includes('sweep taken'), 'the first controller to own the sweep')
+  const second = controller()
+  await until(async () => second.output.includes('controller started'), 'the second controller')
+  await agent()
+  await until(async () => (await trialsOver()) >= 3, 'three trials to end')
+  await first.kill('SIGKILL')
+  const killedAt = Date.now()
+  await ended(database, ID)
+  const facts = await factsOf(database, ID)
+  expect(configsOf(facts)).toEqual(undisturbed)
+  const next = facts.find((fact) => fact.kind === 'trial-created' && fact.at.getTime() > killedAt)
+  expect((next?.at.getTime() ?? Number.NaN) - killedAt).toBeLessThan(5000)
+})
+
+test.concurrent.for(CRASH_POINTS)(
   'killed %s and started again: the same suggestions, nothing twice, nothing lost',
-  async (point) => {
+  async (point, { onTestFinished }) => {
+    const { controller, agent, sweep, trialsOver, database } = await stage(onTestFinished)
     await agent()
     const first = controller({ SWEEP_CRASH_AT: `${point}${point === 'in-shutdown' ? '' : ':3'}` })
     await sweep()
@@ -100,9 +92,9 @@ test.each(CRASH_POINTS)(
     }
     expect(await first.exited, first.output).toBe('SIGKILL')
     controller()
-    const over = await ended(db.database, ID)
+    const over = await ended(database, ID)
     expect(over).toMatchObject({ state: 'completed', createdTrials: TRIALS, outstanding: 0 })
-    const facts = await factsOf(db.database, ID)
+    const facts = await factsOf(database, ID)
     expect(configsOf(facts)).toEqual(undisturbed)
     // No attempt was claimed twice, and none but the first of each trial was needed.
     expect(facts.filter((fact) => fact.kind === 'attempt-started')).toHaveLength(TRIALS)
@@ -110,9 +102,10 @@ test.each(CRASH_POINTS)(
   },
 )
 
-test.each(['after-create-before-enqueue', 'after-enqueue'] satisfies CrashPoint[])(
+test.concurrent.for(['after-create-before-enqueue', 'after-enqueue'] satisfies CrashPoint[])(
   'killed %s while no agent is there to take tickets: each queued attempt has one ticket after the restart',
-  async (point) => {
+  async (point, { onTestFinished }) => {
+    const { controller, agent, sweep, queue } = await stage(onTestFinished)
     const registered = await agent()
     await registered.die()
     const first = controller({ SWEEP_CRASH_AT: point })
@@ -128,22 +121,10 @@ test.each(['after-create-before-enqueue', 'after-enqueue'] satisfies CrashPoint[
   },
 )
 
-test('a second controller takes over within seconds when the first one is killed', async () => {
-  const first = controller()
-  await agent()
-  await sweep()
-  await until(async () => (await trialsOver()) >= 3, 'three trials to end')
-  controller()
-  await first.kill('SIGKILL')
-  const killedAt = Date.now()
-  await ended(db.database, ID)
-  const facts = await factsOf(db.database, ID)
-  expect(configsOf(facts)).toEqual(undisturbed)
-  const next = facts.find((fact) => fact.kind === 'trial-created' && fact.at.getTime() > killedAt)
-  if (next) expect(next.at.getTime() - killedAt).toBeLessThan(3000)
-})
-
-test('a controller that was held still while another took over changes nothing when it goes on', async () => {
+test.concurrent('a controller that was held still while another took over changes nothing when it goes on', async ({
+  onTestFinished,
+}) => {
+  const { controller, agent, sweep, trialsOver, database } = await stage(onTestFinished)
   const first = controller()
   await agent()
   await sweep()
@@ -152,24 +133,28 @@ test('a controller that was held still while another took over changes nothing w
   controller()
   await until(async () => (await trialsOver()) >= 6, 'the successor to go on')
   first.signal('SIGCONT')
-  await changeSweep(db.database, ID, { parallelism: 3 }, 'test')
-  await ended(db.database, ID)
-  expect(configsOf(await factsOf(db.database, ID))).toEqual(undisturbed)
+  await changeSweep(database, ID, { parallelism: 3 }, 'test')
+  await ended(database, ID)
+  expect(configsOf(await factsOf(database, ID))).toEqual(undisturbed)
 })
 
-test('a wrong environment is refused with the name of the variable', async () => {
+test.concurrent('a wrong environment is refused with the name of the variable', async ({ onTestFinished }) => {
+  const { controller } = await stage(onTestFinished)
   const refused = controller({ DATABASE_URL: '', SWEEP_CRASH_AT: '' })
   expect(await refused.exited).toBe(1)
-  expect(refused.output).toContain('DATABASE_URL: is not set')
+  expect(refused.output).toContain('DATABASE_URL is not set')
   const wrong = controller({ SWEEP_CRASH_AT: 'nowhere' })
   expect(await wrong.exited).toBe(1)
-  expect(wrong.output).toContain('SWEEP_CRASH_AT: is one of before-create')
+  expect(wrong.output).toMatch(/SWEEP_CRASH_AT.*is one of before-create/)
 })
 
-test('started before Postgres can be reached it says so, waits, and then works', async () => {
-  const url = new URL(db.url)
-  url.port = '1'
-  const started = controller({ DATABASE_URL: url.href })
+test.concurrent('started before Postgres can be reached it says so, waits, and then works', async ({
+  onTestFinished,
+}) => {
+  const { controller, url } = await stage(onTestFinished)
+  const nowhere = new URL(url)
+  nowhere.port = '1'
+  const started = controller({ DATABASE_URL: nowhere.href })
   await until(async () => started.output.includes('Postgres cannot be reached yet'), 'the message')
   expect(await started.kill('SIGTERM')).toBe(0)
 })

@@ -1,4 +1,4 @@
-import { SweepError } from '@sweep/spec/errors'
+import { type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
 import { z } from 'zod'
 import { CRASH_POINTS, type CrashAt } from './crash-point.ts'
 
@@ -19,8 +19,6 @@ export interface ControllerEnvironment extends ControllerSettings {
   readonly logLevel: string
 }
 
-const whole = z.coerce.number().int()
-
 const CrashAtText = z
   .string()
   .regex(
@@ -33,33 +31,21 @@ const CrashAtText = z
     return { point, passing: Number(passing ?? 1) }
   })
 
-const Environment = z.object({
+const Variables = z.object({
   DATABASE_URL: z.string().min(1),
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_CONTROLLER_LEASE_MS: whole.min(300).max(600_000).default(10_000),
   SWEEP_TICKET_AGE_MS: whole.min(100).max(600_000).default(10_000),
   SWEEP_CRASH_AT: CrashAtText.optional(),
-  SWEEP_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  SWEEP_LOG_LEVEL: LogLevel,
 })
 
 /** @throws SweepError `invalid-request` naming the variable */
-export function readSettings(env: Readonly<Record<string, string | undefined>>): ControllerEnvironment {
-  // An empty variable means the same as none: that is what compose files make of an unset one.
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
-  const parsed = Environment.safeParse(given)
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues
-    const name = String(issue?.path[0] ?? 'the environment')
-    const problem = given[name] === undefined ? 'is not set' : issue?.message
-    throw new SweepError('invalid-request', `${name}: ${problem}`, {
-      hint:
-        name === 'DATABASE_URL'
-          ? 'Set it to a Postgres address such as postgres://user:password@host:5432/sweep.'
-          : 'Correct it and start again.',
-    })
-  }
-  const found = parsed.data
+export function readSettings(env: Environment): ControllerEnvironment {
+  const found = parseEnvironment(Variables, env, {
+    DATABASE_URL: 'Set it to a Postgres address such as postgres://user:password@host:5432/sweep.',
+  })
   return {
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,

@@ -92,9 +92,7 @@ export class AgentProcess {
  */
 export function findAgent(): string {
   const places = ['./agent.js', '../agent.js', '../../../dist/agent.js']
-  const found = places
-    .map((place) => fileURLToPath(new URL(place, import.meta.url)))
-    .find((path) => existsSync(path))
+  const found = places.map((place) => fileURLToPath(new URL(place, import.meta.url))).find((path) => existsSync(path))
   if (found !== undefined) return found
   throw new SweepError('internal', 'The program of the agent (agent.js) is not beside the server.', {
     hint: 'Run `npm run build`, or set SWEEP_AGENT=off.',

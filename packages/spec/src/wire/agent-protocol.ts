@@ -173,7 +173,11 @@ export const AttemptReport = z.strictObject({
 export type AttemptReport = z.infer<typeof AttemptReport>
 
 /** `POST /agents/:id/reports`. */
-export const Reports = z.strictObject({ attempts: z.array(AttemptReport).max(256) })
+export const Reports = z.strictObject({
+  attempts: z.array(AttemptReport).max(256),
+  /** Room there is once these reports are taken; filled at once or not at all, so that the reply never waits for work. */
+  claim: z.strictObject({ room: Room, max: z.int().min(1).max(64) }).optional(),
+})
 export type Reports = z.infer<typeof Reports>
 
 export const AttemptStatus = z.strictObject({
@@ -186,7 +190,11 @@ export const AttemptStatus = z.strictObject({
 })
 export type AttemptStatus = z.infer<typeof AttemptStatus>
 
-export const ReportsReply = z.strictObject({ attempts: z.array(AttemptStatus) })
+export const ReportsReply = z.strictObject({
+  attempts: z.array(AttemptStatus),
+  /** Answer to `claim`; absent when there is nothing. */
+  assignments: z.array(Assignment).optional(),
+})
 export type ReportsReply = z.infer<typeof ReportsReply>
 
 /** `POST /agents/:id/heartbeat`: renews the lease of every attempt it names, of no other. */

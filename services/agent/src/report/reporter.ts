@@ -1,9 +1,11 @@
 import { SweepError } from '@sweep/spec/errors'
-import type { AttemptStatus } from '@sweep/spec/wire/agent-protocol'
+import type { AttemptStatus, ReportsReply } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
+import type { ClaimRide } from '../claim-loop.ts'
 import type { RunReports, Sent, Times } from '../run/run-reports.ts'
 import { Backoff } from '../server/backoff.ts'
 import type { ServerApi } from '../server/server-api.ts'
+import type { Held } from '../slots/slot-table.ts'
 
 /** The server takes a megabyte. */
 const MOST_BYTES = 900_000
@@ -13,6 +15,8 @@ const MOST_ATTEMPTS = 256
 export interface Reporting {
   readonly id: string
   readonly reports: RunReports
+  /** Its slots, when nothing of it lives any more: once the server has taken its end, they are free. */
+  readonly clearedSlots: Held | undefined
   /** What the server answered to a report of this run. */
   onStatus(status: AttemptStatus): void
   /** The server knows how it ended. */
@@ -30,6 +34,8 @@ export interface ReporterOptions {
   readonly times: () => Times
   readonly random: () => number
   readonly log: Logger
+  /** A claim to go along with a report that frees these slots. */
+  readonly ride: (released: readonly Held[]) => ClaimRide | undefined
 }
 
 /**
@@ -149,15 +155,16 @@ export class Reporter {
   }
 
   async #send(packed: readonly Packed[]): Promise<void> {
-    const reply = await this.#options.api.report(packed.map((one) => one.text))
+    const reply = await this.#report(packed)
     const statuses = new Map(reply.attempts.map((status) => [status.attemptId as string, status]))
     let isTaken = true
     for (const { run, sent } of packed) {
       const status = statuses.get(run.id)
       if (status === undefined) throw new SweepError('internal', `The server's answer leaves out ${run.id}.`)
       if (status.status === 'ok') {
-        isTaken = run.reports.accept(sent, status.offsets, this.#options.times().steady) && isTaken
-        if (sent.isLast) run.onAcknowledged()
+        const taken = run.reports.accept(sent, status.offsets, this.#options.times().steady)
+        if (taken === 'none') isTaken = false
+        if (sent.isLast && taken === 'whole') run.onAcknowledged()
       }
       run.onStatus(status)
       // There may be more than fitted.
@@ -165,6 +172,21 @@ export class Reporter {
     }
     if (isTaken) this.#backoff.reset()
     else await this.#backoff.wait(this.#closed.signal)
+  }
+
+  async #report(packed: readonly Packed[]): Promise<ReportsReply> {
+    const released = packed.flatMap(({ run, sent }) => (sent.isLast ? (run.clearedSlots ?? []) : []))
+    const ride = this.#options.ride(released)
+    const texts = packed.map((one) => one.text)
+    try {
+      const reply = await this.#options.api.report(texts, ride?.offer)
+      // Before the runs hear of it: an agent that waits for its last run to be over must know of the next by then.
+      ride?.settle(reply.assignments ?? [])
+      return reply
+    } catch (error) {
+      ride?.settle(null)
+      throw error
+    }
   }
 
   async #onFailure(error: unknown, packed: readonly Packed[]): Promise<void> {

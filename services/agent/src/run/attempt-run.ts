@@ -69,7 +69,8 @@ export class AttemptRun implements Reporting {
   /** Why this host could not go on with a program that it had started. */
   #fault: string | undefined
   #isFenced = false
-  #isFree = false
+  /** Nothing of it lives any more. */
+  #isCleared = false
   #isOver = false
 
   private constructor(context: RunContext, assignment: Assignment, held: Held, isResumed: boolean) {
@@ -90,6 +91,15 @@ export class AttemptRun implements Reporting {
     return run
   }
 
+  /** Gives back what came too late, when the agent is about to end: the trial goes to somebody else. */
+  static decline(context: RunContext, assignment: Assignment): AttemptRun {
+    const run = new AttemptRun(context, assignment, { slots: [], cpus: 0, memoryBytes: 0 }, true)
+    run.#isCleared = true
+    const exit = { code: null, signal: null, outOfMemory: false }
+    run.#end('withdrawn', 'the agent was told to end before it could start', exit, 0, context.times().wall)
+    return run
+  }
+
   /** Takes over what an agent before this one had started, whether it still lives or not. */
   static async adopt(context: RunContext, record: LiveRecord): Promise<AttemptRun> {
     const { assignment } = record
@@ -107,6 +117,10 @@ export class AttemptRun implements Reporting {
 
   get held(): Held {
     return this.#held
+  }
+
+  get clearedSlots(): Held | undefined {
+    return this.#isCleared ? this.#held : undefined
   }
 
   /** Over and done with: the server knows, or does not want to. */
@@ -298,7 +312,7 @@ export class AttemptRun implements Reporting {
     this.#clearTimers()
     const cleared = running.clear(this.#isFenced ? 0 : LEFTOVERS_MS).then((count) => {
       if (count > 0) this.#log.info({ count }, 'leftover processes ended')
-      this.#free()
+      this.#cleared()
     })
     await Promise.race([cleared, delay(UNKILLABLE_MS)])
     if (this.#isOver) return
@@ -322,7 +336,7 @@ export class AttemptRun implements Reporting {
   #fail(cause: 'bad-command' | 'node-fault', message: string): void {
     this.#log.warn({ cause, message }, 'attempt not started')
     if (cause === 'node-fault') this.#context.onNodeFault()
-    this.#free()
+    this.#cleared()
     this.#end(
       cause,
       message.slice(0, 2000),
@@ -378,9 +392,16 @@ export class AttemptRun implements Reporting {
     this.#timers.clear()
   }
 
+  #cleared(): void {
+    this.#isCleared = true
+    if (this.#isOver) this.#free()
+  }
+
+  /**
+   * The slots are offered again once nothing of the attempt lives and the server has taken its end: before that, it
+   * would count more attempts here than there are slots.
+   */
   #free(): void {
-    if (this.#isFree) return
-    this.#isFree = true
     this.#context.slots.release(this.#held)
     this.#context.onFree()
   }
@@ -397,6 +418,7 @@ export class AttemptRun implements Reporting {
     } catch (error) {
       this.#log.warn({ err: error }, 'record of an ended attempt not removed')
     }
+    if (this.#isCleared) this.#free()
     this.#context.onGone(this)
   }
 }

@@ -1,7 +1,7 @@
+import type { Environment } from '@sweep/spec/environment'
 import type { Config } from '@sweep/spec/search-space'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { HOME_TAG } from '../home/agent-home.ts'
-import type { Environment } from '../settings.ts'
 import { type Held, visibleDevices } from '../slots/slot-table.ts'
 import type { RunFolder } from './run-folder.ts'
 

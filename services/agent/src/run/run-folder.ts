@@ -27,10 +27,6 @@ export class RunFolder {
     return join(this.path, 'exit')
   }
 
-  get artifacts(): string {
-    return join(this.path, 'artifacts')
-  }
-
   /** Makes the folder with everything that the program may read. */
   create(assignment: Assignment): void {
     try {
@@ -41,7 +37,6 @@ export class RunFolder {
       rmSync(this.path, { recursive: true, force: true })
       mkdirSync(this.path)
     }
-    mkdirSync(this.artifacts)
     writeFileSync(this.params, paramsJson(assignment.space, assignment.config))
     const { sweepId, sweepName, trial, attempt, attemptId, seed, metric, restore } = assignment
     const context = { sweep: sweepId, sweepName, trial, attempt, attemptId, seed, metric, runDir: this.path, restore }

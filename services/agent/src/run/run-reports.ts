@@ -146,9 +146,12 @@ export class RunReports {
     }
   }
 
-  /** The server has answered a report. False when it took none of the points, so that sending on at once is no use. */
-  accept(sent: Sent, offsets: AttemptStatus['offsets'], steadyMs: number): boolean {
-    let isTaken = true
+  /**
+   * The server has answered a report. `whole`: it has all the points, and with them the end. `none`: it took nothing of
+   * a file, so that sending on at once is no use. `part`: it stood elsewhere; what is missing, and the end, goes again.
+   */
+  accept(sent: Sent, offsets: AttemptStatus['offsets'], steadyMs: number): 'whole' | 'part' | 'none' {
+    let taken: 'whole' | 'part' | 'none' = 'whole'
     if (sent.report.started === this.#started) this.#started = undefined
     this.#samples = this.#samples.slice(sent.samples)
     if (sent.piece !== undefined) {
@@ -158,11 +161,12 @@ export class RunReports {
     for (const batch of sent.report.batches ?? []) {
       const reader = batch.source === 'metrics' ? this.#metrics : this.#output
       const offset = offsets === undefined ? batch.to : offsets[batch.source]
-      if (offset === batch.from) isTaken = false
+      if (offset === batch.from && batch.to > batch.from) taken = 'none'
+      else if (offset < batch.to && taken === 'whole') taken = 'part'
       reader.accept(offset)
     }
     this.#punch()
-    return isTaken
+    return taken
   }
 
   /** Where the server is, for a run from before a restart of the agent. */

@@ -7,6 +7,7 @@ import {
   type Heartbeat,
   HeartbeatReply,
   type RegisterAgent,
+  type Reports,
   ReportsReply,
   type Room,
 } from '@sweep/spec/wire/agent-protocol'
@@ -47,9 +48,13 @@ export class ServerApi {
     })
   }
 
-  /** @param reports each as JSON of a `WireReport`, whose length the caller had to know */
-  report(reports: readonly string[]): Promise<ReportsReply> {
-    const body = `{"attempts":[${reports.join(',')}]}`
+  /**
+   * @param reports each as JSON of a `WireReport`, whose length the caller had to know
+   * @param claim room that there is once these are taken
+   */
+  report(reports: readonly string[], claim?: RoomOffer): Promise<ReportsReply> {
+    const rider = claim === undefined ? '' : `,"claim":${JSON.stringify(claim)}`
+    const body = `{"attempts":[${reports.join(',')}]${rider}}`
     return this.#http.post(`${this.#path}/reports`, body, ReportsReply, { timeoutMs: CALL_MS })
   }
 
@@ -72,6 +77,9 @@ export class ServerApi {
     )
   }
 }
+
+/** Room that a report offers. */
+export type RoomOffer = NonNullable<z.infer<typeof Reports>['claim']>
 
 /** A report as it is sent: metric values that JSON can't spell are texts. */
 export type WireReport = z.input<typeof AttemptReport>

@@ -38,8 +38,14 @@ export class SlotTable {
   }
 
   get room(): Room {
-    const free = this.#free()
-    const held = [...this.#held]
+    return this.roomWithout([])
+  }
+
+  /** The room there would be once these are released. */
+  roomWithout(released: readonly Held[]): Room {
+    const held = [...this.#held].filter((one) => !released.includes(one))
+    const taken = new Set(held.flatMap((one) => one.slots.map((slot) => slot.index)))
+    const free = this.slots.filter((slot) => !taken.has(slot.index))
     return {
       slots: free.length,
       gpuSlots: free.filter((slot) => slot.gpu !== undefined).length,

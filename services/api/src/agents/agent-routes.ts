@@ -99,14 +99,26 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
         response: { 200: ReportsReply },
       },
     },
-    async (request) => {
-      const { statuses, sweepIds, queued } = await ingestReports(database, request.params.id, request.body.attempts)
+    async (request, reply) => {
+      const { attempts, claim: offer } = request.body
+      const { id } = request.params
+      // The ends first: what is claimed next runs in their slots.
+      const { statuses, sweepIds, queued } = await ingestReports(database, id, attempts)
       notifier.tell('sweep_changed', sweepIds)
       notifier.tell(
         'attempts_queued',
         queued.map((attempt) => attempt.queueName),
       )
-      return { attempts: [...statuses] }
+      const answer = { attempts: [...statuses] }
+      if (offer === undefined) return answer
+      try {
+        const { assignments } = await claim(id, { ...offer, waitMs: 0 }, reply, context)
+        return assignments.length === 0 ? answer : { ...answer, assignments }
+      } catch (error) {
+        // What was reported stands. The agent asks for work again, and hears then what is wrong.
+        log.warn({ err: error, agentId: id }, 'claim with a report not answered')
+        return answer
+      }
     },
   )
 
@@ -176,8 +188,13 @@ async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context
   }
   if (gone.signal.aborted) giveBackUnsent()
   else gone.signal.addEventListener('abort', giveBackUnsent, { once: true })
-  const definitions = await Promise.all(claimed.map((one) => sweepDefinition(database, one.sweepId)))
-  return { assignments: claimed.map((one, i) => assignmentOf(one, at(definitions, i), attemptTokens)) }
+  try {
+    const definitions = await Promise.all(claimed.map((one) => sweepDefinition(database, one.sweepId)))
+    return { assignments: claimed.map((one, i) => assignmentOf(one, at(definitions, i), attemptTokens)) }
+  } catch (error) {
+    void giveBack(agentId, claimed, context)
+    throw error
+  }
 }
 
 /** Ends claims that nobody has heard of, so that the trials go back to the queue now and not when the lease runs out. */
@@ -199,8 +216,8 @@ async function giveBack(agentId: AgentId, claimed: readonly ClaimedAttempt[], co
   }
 }
 
-async function knownAgent(id: AgentId, { database }: ApiContext): Promise<AgentRecord> {
-  const agent = await getAgent(database, id)
+async function knownAgent(id: AgentId, { knownAgents }: ApiContext): Promise<AgentRecord> {
+  const agent = await knownAgents.get(id)
   if (agent === undefined) throw noAgent(id)
   return agent
 }

@@ -1,13 +1,14 @@
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import { type AgentId, type AttemptId, attemptParts } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
-import type { Room, Shape } from '@sweep/spec/wire/agent-protocol'
+import type { Room } from '@sweep/spec/wire/agent-protocol'
 import { type ClaimedAttempt, claimAttempts } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { loadPool } from '@sweep/store/pool'
 import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
 import { howManyFit, takeRoom } from './room.ts'
+import { newTicketLine, retryHeld, type TicketLine, withdrawTickets } from './ticket-line.ts'
 
 /** Notifications are hints; this often the store itself is asked what waits. */
 const LOOK_AGAIN_MS = 1000
@@ -15,6 +16,12 @@ const LOOK_AGAIN_MS = 1000
 const HELD_AGAIN_MS = 25
 /** Tickets taken in one go. */
 const MOST_TICKETS = 64
+/** Tickets taken beyond what is wanted just now, so that the next claim need not wait for the queue. */
+const AHEAD = 8
+/** Tickets that nobody here has wanted for this long may be what agents of another API wait for. */
+const IDLE_MS = 100
+/** A claim that is not to wait still waits this long for tickets that are on their way. */
+const ON_THE_WAY_MS = 20
 
 export interface ClaimRequest {
   readonly agentId: AgentId
@@ -39,41 +46,31 @@ interface Poll {
   readonly answer: (claimed: ClaimedAttempt[]) => void
 }
 
-/** One ticket queue: one pool and one shape. */
-interface Line {
-  readonly name: string
-  readonly queue: string
-  readonly shape: Shape
-  /** There may be tickets in it. */
-  mayHaveTickets: boolean
-  isServing: boolean
-  /** Attempts whose ticket we took and whose sweep held them back: it is paused or at its parallelism. */
-  readonly held: Set<AttemptId>
-  retryHeld: boolean
-  heldTimer: NodeJS.Timeout | undefined
-}
-
 export interface ClaimBrokerOptions {
   readonly database: Database
   readonly queue: TicketQueue
   readonly hub: EventHub
   readonly leaseMs: number
   readonly log: Logger
+  /** Tells all APIs that a queue has got tickets. */
+  readonly tellQueued: (queueName: string) => void
 }
 
 /**
  * Matches agents that wait for work with tickets that wait for an agent. An agent waits in a list; a line of tickets
  * is emptied towards the agents it fits, first come first served, whenever a notification, the end of an attempt or
- * the clock says that there may be tickets. Whether a ticket holds, the claim in the store decides.
+ * the clock says that there may be tickets. A few more are taken than are wanted, and kept at hand in their order.
+ * Whether a ticket holds, the claim in the store decides.
  */
 export class ClaimBroker {
   readonly #options: ClaimBrokerOptions
   readonly #polls = new Set<Poll>()
-  readonly #lines = new Map<string, Line>()
+  readonly #lines = new Map<string, TicketLine>()
   readonly #timer: NodeJS.Timeout
   readonly #unsubscribe: readonly (() => void)[]
   #refreshing: Promise<void> | undefined
   #isClosed = false
+  #putBacks = 0
 
   constructor(options: ClaimBrokerOptions) {
     this.#options = options
@@ -92,7 +89,7 @@ export class ClaimBroker {
     if (this.#isClosed || request.gone.aborted) return Promise.resolve([])
     return new Promise((resolve) => {
       const finish = () => this.#finish(poll)
-      const timer = setTimeout(finish, request.waitMs)
+      const timer = setTimeout(finish, Math.max(request.waitMs, ON_THE_WAY_MS))
       request.gone.addEventListener('abort', finish, { once: true })
       const answer = (claimed: ClaimedAttempt[]) => {
         clearTimeout(timer)
@@ -103,16 +100,18 @@ export class ClaimBroker {
       this.#polls.add(poll)
       if (this.#lines.size === 0) this.#refresh()
       this.#serveAll()
+      this.#finishImpatient()
     })
   }
 
-  /** Answers everybody who waits, with nothing. */
-  close(): void {
+  /** Answers everybody who waits, with nothing, and puts the tickets at hand back into their queues. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return
     this.#isClosed = true
     clearInterval(this.#timer)
-    for (const line of this.#lines.values()) clearTimeout(line.heldTimer)
     for (const unsubscribe of this.#unsubscribe) unsubscribe()
     for (const poll of this.#polls) this.#finish(poll)
+    await Promise.all([...this.#lines.values()].map((line) => this.#putBack(line, withdrawTickets(line))))
   }
 
   #onQueued(name: string | undefined): void {
@@ -122,7 +121,7 @@ export class ClaimBroker {
       return
     }
     line.mayHaveTickets = true
-    void this.#serve(line)
+    this.#serve(line)
   }
 
   #onSweepChanged(sweepId: string | undefined): void {
@@ -133,11 +132,11 @@ export class ClaimBroker {
     }
   }
 
-  #retryHeldSoon(line: Line): void {
+  #retryHeldSoon(line: TicketLine): void {
     line.heldTimer = setTimeout(() => {
       line.heldTimer = undefined
-      line.retryHeld = true
-      void this.#serve(line)
+      retryHeld(line)
+      this.#serve(line)
     }, HELD_AGAIN_MS)
   }
 
@@ -160,142 +159,143 @@ export class ClaimBroker {
       wanted.add(name)
       let line = this.#lines.get(name)
       if (line === undefined) {
-        line = newLine(name, sweep.queue, sweep.shape)
+        line = newTicketLine(name, sweep.queue, sweep.shape)
         this.#lines.set(name, line)
       }
       line.mayHaveTickets = true
-      line.retryHeld = true
+      retryHeld(line)
     }
     for (const line of this.#lines.values()) {
-      if (wanted.has(line.name)) void this.#serve(line)
-      else if (!line.isServing) this.#drop(line)
+      if (wanted.has(line.name)) this.#serve(line)
+      else if (!line.isTaking && line.ready.length === 0) this.#drop(line)
     }
   }
 
-  #drop(line: Line): void {
-    clearTimeout(line.heldTimer)
+  #drop(line: TicketLine): void {
+    withdrawTickets(line)
     this.#lines.delete(line.name)
   }
 
   /** Room that was set aside for one line may be free for another again. */
   #serveAll(): void {
-    for (const line of this.#lines.values()) void this.#serve(line)
+    for (const line of this.#lines.values()) this.#serve(line)
   }
 
-  async #serve(line: Line): Promise<void> {
-    if (line.isServing) return
-    line.isServing = true
-    try {
-      while (!this.#isClosed && (line.mayHaveTickets || (line.retryHeld && line.held.size > 0))) {
-        const shares = this.#share(line)
-        if (shares.length === 0) return
-        await this.#serveShares(line, shares)
-      }
-    } catch (error) {
-      // Tickets or claims can't be had just now; what was lost comes back as a new ticket.
-      this.#options.log.warn({ err: error, queue: line.name }, 'attempts not claimed')
-    } finally {
-      line.isServing = false
-    }
-  }
-
-  /** Who could take how many of the line, in the order they came. Reserves the room. */
-  #share(line: Line): { poll: Poll; count: number }[] {
-    const shares: { poll: Poll; count: number }[] = []
-    let total = 0
+  /** Gives the tickets at hand to those who wait, in the order they came, and takes more where there may be more. */
+  #serve(line: TicketLine): void {
+    if (this.#isClosed) return
+    let isUsed = false
+    let wanted = 0
     for (const poll of this.#polls) {
       if (poll.isOver || poll.claimed.length > 0 || !poll.request.queues.includes(line.queue)) continue
-      const count = Math.min(poll.left, howManyFit(poll.room, line.shape), MOST_TICKETS - total)
-      if (count < 1) continue
-      shares.push({ poll, count })
-      reserve(poll, line.shape, count)
+      const fits = Math.min(poll.left, howManyFit(poll.room, line.shape))
+      if (fits < 1) continue
+      const ids = line.ready.splice(0, fits)
+      wanted += fits - ids.length
+      if (ids.length === 0) continue
+      isUsed = true
+      reserve(poll, line.shape, ids.length)
       poll.busy += 1
-      total += count
-      if (total >= MOST_TICKETS) break
+      void this.#claimFor(line, poll, ids)
     }
-    return shares
+    // Where trials are long, tickets at hand would only be put back.
+    const now = performance.now()
+    const ahead = now - line.usedAt < IDLE_MS ? AHEAD : 0
+    if (isUsed) line.usedAt = now
+    if (wanted > 0) void this.#take(line, wanted + ahead)
+    else if (isUsed && line.ready.length < ahead / 2) void this.#take(line, ahead - line.ready.length)
+    this.#watchIdle(line, isUsed)
   }
 
-  async #serveShares(line: Line, shares: readonly { poll: Poll; count: number }[]): Promise<void> {
-    const total = shares.reduce((sum, { count }) => sum + count, 0)
-    let ids: AttemptId[] = []
-    let failure: { readonly error: unknown } | undefined
+  async #take(line: TicketLine, count: number): Promise<void> {
+    if (line.isTaking || !line.mayHaveTickets) return
+    const { log, queue } = this.#options
+    const most = Math.min(count, MOST_TICKETS)
+    line.isTaking = true
+    // Cleared first: a notification that comes while we take must not be forgotten.
+    line.mayHaveTickets = false
     try {
-      ids = await this.#takeTickets(line, total)
+      const taken = await queue.take(line.name, most)
+      line.ready.push(...taken)
+      if (taken.length >= most) line.mayHaveTickets = true
     } catch (error) {
-      failure = { error }
+      // What was lost comes back as a new ticket.
+      log.warn({ err: error, queue: line.name }, 'no tickets taken')
+    } finally {
+      line.isTaking = false
     }
-    await Promise.all(
-      shares.map(async ({ poll, count }) => {
-        const own = ids.splice(0, count)
-        let claimed = 0
-        try {
-          claimed = await this.#claimFor(line, poll, own)
-        } catch (error) {
-          for (const id of own) line.held.add(id)
-          failure = { error }
-        }
-        reserve(poll, line.shape, claimed - count)
-        this.#settle(poll)
-      }),
-    )
-    if (failure !== undefined) throw failure.error
-    this.#serveAll()
+    if (this.#isClosed) await this.#putBack(line, withdrawTickets(line))
+    this.#serve(line)
+    this.#finishImpatient()
   }
 
-  async #takeTickets(line: Line, total: number): Promise<AttemptId[]> {
-    const ids: AttemptId[] = []
-    if (line.retryHeld) {
-      line.retryHeld = false
-      for (const id of line.held) {
-        if (ids.length >= total) break
-        ids.push(id)
-        line.held.delete(id)
-      }
-    }
-    if (ids.length < total && line.mayHaveTickets) {
-      // Cleared first: a notification that comes while we take must not be forgotten.
-      line.mayHaveTickets = false
-      const wanted = total - ids.length
+  async #claimFor(line: TicketLine, poll: Poll, ids: readonly AttemptId[]): Promise<void> {
+    const { database, leaseMs, log } = this.#options
+    const { agentId, gone } = poll.request
+    let claimed = 0
+    if (gone.aborted) {
+      line.ready.unshift(...ids)
+    } else {
       try {
-        const taken = await this.#options.queue.take(line.name, wanted)
-        ids.push(...taken)
-        if (taken.length >= wanted) line.mayHaveTickets = true
+        for (const result of await claimAttempts(database, { agentId, leaseMs, attemptIds: ids })) {
+          if (result.result === 'claimed') {
+            poll.claimed.push(result)
+            claimed += 1
+          } else if (result.result === 'held') {
+            line.held.add(result.attemptId)
+          }
+        }
       } catch (error) {
         for (const id of ids) line.held.add(id)
-        throw error
+        log.warn({ err: error, queue: line.name }, 'attempts not claimed')
       }
     }
-    return ids
-  }
-
-  /** @returns how many the poll got */
-  async #claimFor(line: Line, poll: Poll, ids: readonly AttemptId[]): Promise<number> {
-    if (ids.length === 0) return 0
-    if (poll.request.gone.aborted) {
-      for (const id of ids) line.held.add(id)
-      line.retryHeld = true
-      return 0
-    }
-    const { database, leaseMs } = this.#options
-    const { agentId } = poll.request
-    const results = await claimAttempts(database, { agentId, leaseMs, attemptIds: ids })
-    let claimed = 0
-    for (const result of results) {
-      if (result.result === 'claimed') {
-        poll.claimed.push(result)
-        claimed += 1
-      } else if (result.result === 'held') {
-        line.held.add(result.attemptId)
-      }
-    }
-    return claimed
-  }
-
-  #settle(poll: Poll): void {
+    reserve(poll, line.shape, claimed - ids.length)
     poll.busy -= 1
-    if (poll.busy > 0) return
-    if (poll.claimed.length > 0 || poll.isOver) this.#answer(poll)
+    if (poll.busy === 0 && (poll.claimed.length > 0 || poll.isOver)) this.#answer(poll)
+    if (claimed < ids.length) {
+      this.#serveAll()
+      this.#finishImpatient()
+    }
+  }
+
+  /** Answers those who would rather have nothing than wait, unless something is on its way to them. */
+  #finishImpatient(): void {
+    for (const poll of this.#polls) {
+      if (poll.request.waitMs > 0 || poll.busy > 0) continue
+      const { queues } = poll.request
+      const mayGet = [...this.#lines.values()].some((line) => line.isTaking && queues.includes(line.queue))
+      if (!mayGet) this.#finish(poll)
+    }
+  }
+
+  #watchIdle(line: TicketLine, isUsed: boolean): void {
+    if (isUsed || line.ready.length === 0) {
+      clearTimeout(line.idleTimer)
+      line.idleTimer = undefined
+    }
+    if (line.ready.length === 0) return
+    line.idleTimer ??= setTimeout(() => {
+      line.idleTimer = undefined
+      // Held ones stay: nobody else can have them either, and we know when to try again.
+      void this.#putBack(line, line.ready.splice(0))
+    }, IDLE_MS)
+  }
+
+  /** Tickets go back as they were: all are of one priority, so only their place in the queue is lost. */
+  async #putBack(line: TicketLine, ids: readonly AttemptId[]): Promise<void> {
+    const { log, queue, tellQueued } = this.#options
+    if (ids.length === 0) return
+    try {
+      this.#putBacks += 1
+      // A name of its own: the queue may still know the one that was taken.
+      const name = (id: AttemptId) => `${id}.back${this.#putBacks}`
+      await queue.add(ids.map((id) => ({ queueName: line.name, id: name(id), attemptId: id, priority: 0 })))
+      line.mayHaveTickets = true
+      tellQueued(line.name)
+    } catch (error) {
+      log.warn({ err: error, queue: line.name }, 'tickets not put back; the controller will make new ones')
+    }
   }
 
   #finish(poll: Poll): void {
@@ -311,12 +311,7 @@ export class ClaimBroker {
   }
 }
 
-function newLine(name: string, queue: string, shape: Shape): Line {
-  const held = new Set<AttemptId>()
-  return { name, queue, shape, mayHaveTickets: false, isServing: false, held, retryHeld: false, heldTimer: undefined }
-}
-
-function reserve(poll: Poll, shape: Shape, count: number): void {
+function reserve(poll: Poll, shape: TicketLine['shape'], count: number): void {
   poll.left -= count
   poll.room = takeRoom(poll.room, shape, count)
 }

@@ -5,6 +5,13 @@ import type { SweepView, View } from './view.ts'
 /** Attempts that end within this time should find the next one already queued. */
 const HORIZON_SECONDS = 1.5
 
+/**
+ * How far ahead a sweep may be whose configs are as good early as late: a batch of many trials costs little more than
+ * one of a single trial. A change of priorities shows once what is queued has started, so no later than this.
+ */
+const BATCH_SECONDS = 0.5
+const LARGEST_BATCH = 64
+
 /** Rounding of sums of fractions of attempts. */
 const EPSILON = 1e-9
 
@@ -24,12 +31,17 @@ interface Candidate {
  * Of the sweeps that want the same room the one with the fewest outstanding attempts for its priority goes first; ties
  * go to the lower stride pass (Waldspurger and Weihl, "Stride scheduling", MIT/LCS/TM-528, 1995), then to the lower id.
  * A sweep looks ahead only within its own share, so that long trials queued ahead never sit on the slots of another.
+ *
+ * A sweep that shares its agents with nobody, and whose sampler doesn't learn, is further ahead when its trials are
+ * short: by `BATCH_SECONDS` of the rate at which they end, and it is filled up only once half of that is left.
  */
 export function admissions(view: View, mayAdmit: (sweep: SweepView) => number): Map<SweepId, number> {
   const occupancy = new Occupancy(view.agents, view.sweeps)
   const candidates: Candidate[] = []
+  const batches = batchSizes(view, occupancy)
   for (const sweep of view.sweeps) {
-    const left = sweep.own ? mayAdmit(sweep) : sweep.claimsRoom ? Number.POSITIVE_INFINITY : 0
+    const wanted = sweep.own ? mayAdmit(sweep) : sweep.claimsRoom ? Number.POSITIVE_INFINITY : 0
+    const left = isHalfFull(sweep, batches, occupancy) ? 0 : wanted
     candidates.push({
       sweep,
       outstanding: sweep.outstanding,
@@ -42,7 +54,7 @@ export function admissions(view: View, mayAdmit: (sweep: SweepView) => number): 
   const admitted = new Map<SweepId, number>()
   for (;;) {
     const wanting = candidates.filter((candidate) => candidate.left > 0 && occupancy.capacity(candidate.sweep) > 0)
-    const eligible = wanting.filter((candidate) => hasRoom(candidate, wanting, occupancy, rates))
+    const eligible = wanting.filter((candidate) => hasRoom(candidate, wanting, occupancy, rates, batches))
     const next = eligible.reduce<Candidate | undefined>(first, undefined)
     if (!next) return admitted
     next.outstanding += 1
@@ -69,15 +81,43 @@ function endRates(view: View, occupancy: Occupancy): ReadonlyMap<SweepView, numb
   return rates
 }
 
+/** How far ahead each sweep may be beyond the usual look-ahead. */
+function batchSizes(view: View, occupancy: Occupancy): ReadonlyMap<SweepView, number> {
+  const sizes = new Map<SweepView, number>()
+  for (const sweep of view.sweeps) {
+    if (!sweep.own || sweep.own.learns || sweep.own.attemptSeconds === undefined) continue
+    const size = Math.min(LARGEST_BATCH, Math.floor(sweep.own.endsPerSecond * BATCH_SECONDS))
+    if (size > Math.max(2, occupancy.capacity(sweep)) && isAlone(sweep, view, occupancy)) sizes.set(sweep, size)
+  }
+  return sizes
+}
+
+/** Nobody else has attempts, or may want to have some, on the agents of this sweep: the order of starts is its own affair. */
+function isAlone(sweep: SweepView, view: View, occupancy: Occupancy): boolean {
+  const kind = occupancy.kindOf(sweep)
+  return view.sweeps.every(
+    (other) =>
+      other === sweep ||
+      (other.outstanding === 0 && other.state !== 'running') ||
+      occupancy.weight(occupancy.kindOf(other), kind) === 0,
+  )
+}
+
+function isHalfFull(sweep: SweepView, batches: ReadonlyMap<SweepView, number>, occupancy: Occupancy): boolean {
+  const batch = batches.get(sweep)
+  return batch !== undefined && sweep.outstanding > occupancy.capacity(sweep) + batch / 2
+}
+
 function hasRoom(
   { sweep, outstanding }: Candidate,
   wanting: readonly Candidate[],
   occupancy: Occupancy,
   rates: ReadonlyMap<SweepView, number>,
+  batches: ReadonlyMap<SweepView, number>,
 ): boolean {
   const capacity = occupancy.capacity(sweep)
   const needed = occupancy.used(sweep) + 1 - EPSILON
-  if (needed <= capacity) return true
+  if (needed <= capacity + (batches.get(sweep) ?? 0)) return true
 
   const kind = occupancy.kindOf(sweep)
   let rate = 0

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { plan } from './plan.ts'
 import { agent, foreign, own, sweep } from './testing.ts'
-import type { Action, AgentView, SweepView, View } from './view.ts'
+import type { Action, AgentView, OwnView, SweepView, View } from './view.ts'
 
 const GIB = 1024 ** 3
 
@@ -57,6 +57,50 @@ describe('how many trials are issued', () => {
     const at = (parallelism: number, outstanding: number) =>
       created(plan({ agents: [agent({ slots: 8 })], sweeps: [sweep('a', { parallelism, outstanding })] }))['a'] ?? 0
     expect([at(3, 0), at(3, 2), at(3, 3), at(1, 3)]).toEqual([3, 1, 0, 0])
+  })
+})
+
+describe('how far a sweep is ahead whose sampler does not learn', () => {
+  const fast = { learns: false, attemptSeconds: 0.01, endsPerSecond: 60 }
+  const agents = [agent({ slots: 2 })]
+  /** @param outstanding two of them run */
+  const issued = (outstanding: number, mine: Partial<OwnView>, rest: readonly SweepView[] = []) => {
+    const one = sweep('a', { outstanding, own: { ...mine, queued: Math.max(0, outstanding - 2) } })
+    return created(plan({ agents, sweeps: [one, ...rest] }))['a'] ?? 0
+  }
+
+  test('by half a second of its ends, in one batch once half of that is left', () => {
+    expect(issued(2, fast)).toBe(30)
+    expect(issued(17, fast)).toBe(15)
+    expect(issued(18, fast)).toBe(0)
+    expect(issued(32, fast)).toBe(0)
+  })
+
+  test('by no more than 64, and never beyond its budget or parallelism', () => {
+    expect(issued(2, { ...fast, endsPerSecond: 5000 })).toBe(64)
+    expect(issued(2, { ...fast, maxTrials: 20, created: 15 })).toBe(5)
+    const one = sweep('a', { outstanding: 2, parallelism: 6, own: fast })
+    expect(created(plan({ agents, sweeps: [one] }))).toEqual({ a: 4 })
+  })
+
+  test('no further than others when its sampler learns, when its trials are long, or before any has ended', () => {
+    expect(issued(2, { ...fast, learns: true })).toBe(2)
+    expect(issued(2, { learns: false, attemptSeconds: 3600, endsPerSecond: 0.001 })).toBe(0)
+    expect(issued(2, { learns: false, endsPerSecond: 60 })).toBe(0)
+  })
+
+  test('no further than others while another sweep may want the same slots', () => {
+    expect(issued(2, fast, [sweep('b', { own: { exhausted: true } })])).toBe(2)
+    expect(issued(2, fast, [foreign('b')])).toBe(2)
+    expect(issued(2, fast, [foreign('b', { state: 'paused' })])).toBe(30)
+    expect(issued(2, fast, [foreign('b', { queue: 'elsewhere' })])).toBe(30)
+  })
+
+  test('a sweep that comes later gets the places that the first one is ahead by', () => {
+    const first = sweep('a', { outstanding: 32, own: { ...fast, queued: 30 } })
+    expect(created(plan({ agents, sweeps: [first, sweep('b')] }))).toEqual({})
+    const nearlyDrained = sweep('a', { outstanding: 3, own: { ...fast, queued: 1 } })
+    expect(created(plan({ agents, sweeps: [nearlyDrained, sweep('b')] }))).toEqual({ b: 1 })
   })
 })
 
@@ -158,12 +202,22 @@ describe('why a sweep waits', () => {
 
   test('at its parallelism, slots taken, budget, paused', () => {
     const agents = [agent({ slots: 2 })]
-    expect(reason(agents, sweep('a', { parallelism: 1, outstanding: 1 }))).toBe('at its parallelism of 1')
-    expect(reason(agents, sweep('a', { outstanding: 2 }))).toBe('all slots that fit are taken')
+    const queued = (count: number) => ({ outstanding: count, own: { queued: count } })
+    expect(reason(agents, sweep('a', { parallelism: 1, ...queued(1) }))).toBe('at its parallelism of 1')
+    expect(reason(agents, sweep('a', queued(2)))).toBe('all slots that fit are taken')
     expect(reason(agents, sweep('a', { outstanding: 1, own: { maxTrials: 3, created: 3 } }))).toBe(
       'all 3 trials of its budget are issued',
     )
     expect(reason(agents, sweep('a', { state: 'paused' }))).toBe('the sweep is paused')
+  })
+
+  test('a busy sweep waits for nothing, but says so when no more of its trials would fit', () => {
+    const agents = [agent({ slots: 2 })]
+    expect(reason(agents, sweep('a', { outstanding: 2 }))).toBeUndefined()
+    expect(reason(agents, sweep('a', { outstanding: 3, own: { queued: 2 } }))).toBeUndefined()
+    expect(reason(agents, sweep('a', { parallelism: 1, outstanding: 1 }))).toBeUndefined()
+    expect(reason(agents, sweep('a', { outstanding: 2, own: { waiting: 'no agent is connected' } }))).toBeNull()
+    expect(reason([], sweep('a', { outstanding: 2 }))).toBe('no agent is connected')
   })
 
   test('a reason that is stored already is not stored again, and one that no longer holds is cleared', () => {
@@ -253,15 +307,18 @@ describe('whatever the pool and the sweeps look like', () => {
       created: fc.integer({ min: 0, max: 12 }),
       maxTrials: fc.option(fc.integer({ min: 1, max: 15 }), { nil: undefined }),
       attemptSeconds: fc.option(fc.constantFrom(0.001, 1, 5, 3600), { nil: undefined }),
+      learns: fc.boolean(),
+      endsPerSecond: fc.constantFrom(0, 1, 30, 1000),
     }),
     { maxLength: 5 },
   )
   const views = fc.record({ agents, sweeps }).map(({ agents, sweeps }): View => {
     return {
       agents: agents.map((one, index) => agent({ ...one, name: `agent-${index}` })),
-      sweeps: sweeps.map(({ isForeign, created, maxTrials, attemptSeconds, ...rest }, index) => {
+      sweeps: sweeps.map(({ isForeign, created, maxTrials, attemptSeconds, learns, endsPerSecond, ...rest }, index) => {
         const id = `s${index}`
-        return isForeign ? foreign(id, rest) : sweep(id, { ...rest, own: { created, maxTrials, attemptSeconds } })
+        const own = { created, maxTrials, attemptSeconds, learns, endsPerSecond }
+        return isForeign ? foreign(id, rest) : sweep(id, { ...rest, own })
       }),
     }
   })
@@ -277,7 +334,8 @@ describe('whatever the pool and the sweeps look like', () => {
           if (count === 0) continue
           expect(count + (one.own?.created ?? 0)).toBeLessThanOrEqual(one.own?.maxTrials ?? Number.POSITIVE_INFINITY)
           expect(count + one.outstanding).toBeLessThanOrEqual(one.parallelism ?? Number.POSITIVE_INFINITY)
-          expect(count + one.outstanding).toBeLessThanOrEqual(slots + Math.max(2, slots))
+          const ahead = one.own?.learns === false ? 64 : 2
+          expect(count + one.outstanding).toBeLessThanOrEqual(slots + Math.max(ahead, slots))
         }
       }),
       { numRuns: 500 },

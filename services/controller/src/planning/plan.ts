@@ -87,6 +87,8 @@ function whyWaiting(sweep: SweepView, own: OwnView, { agents }: View): string | 
   if (!own.settled) return own.waiting
   const unfit = whyNoneFits(agents, sweep.queue, sweep.shape)
   if (unfit) return unfit
+  // It makes use of what it may have: a busy sweep doesn't wait.
+  if (sweep.outstanding > own.queued) return undefined
   if (sweep.parallelism !== undefined && sweep.outstanding >= sweep.parallelism) {
     return `at its parallelism of ${sweep.parallelism}`
   }

@@ -26,6 +26,8 @@ export function own(options: Partial<OwnView> = {}): OwnView {
     paused: 0,
     stoppable: [],
     attemptSeconds: undefined,
+    learns: true,
+    endsPerSecond: 0,
     waiting: undefined,
     ...options,
   }

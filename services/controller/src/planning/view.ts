@@ -50,6 +50,10 @@ export interface OwnView {
   readonly stoppable: readonly number[]
   /** Typical run time of an attempt, in seconds; undefined before the first has ended. */
   readonly attemptSeconds: number | undefined
+  /** The sampler chooses by what trials reported, so each config is better chosen late. */
+  readonly learns: boolean
+  /** Attempts that ended per second lately, as this controller saw it. */
+  readonly endsPerSecond: number
   /** The stored reason for waiting. */
   readonly waiting: string | undefined
 }

@@ -8,6 +8,17 @@ import type { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { BudgetUse } from '@sweep/store/sweep-control'
 import type { OwnView } from '../planning/view.ts'
 
+/** Whether configs depend on what trials before them reported. */
+const LEARNS: Record<SweepDocument['method'], boolean> = { grid: false, random: false }
+
+const SHORT_PATIENCE_MS = 5
+const LONG_PATIENCE_MS = 50
+/** More than a pool of a few slots starts within the longer time. */
+const MANY_QUEUED = 10
+
+/** The rate at which attempts end is measured over at least this time. */
+const RATE_MS = 500
+
 /** Weight of the newest attempt in the typical run time. */
 const SMOOTHING = 0.2
 
@@ -38,6 +49,8 @@ export class OwnedSweep {
   waitingSince: { readonly reason: string | null; readonly at: number } | undefined
   budget: { readonly use: BudgetUse; readonly at: number } | undefined
   #attemptSeconds: number | undefined
+  #rate: { readonly at: number; readonly perSecond: number } | undefined
+  #endsSince = 0
   /** Highest trial issued by this controller; the sampler must have been told of it before it is asked again. */
   #issued = 0
   /** Attempts whose ticket was added before their fact came by. */
@@ -55,6 +68,16 @@ export class OwnedSweep {
 
   get isOver(): boolean {
     return isSweepOver(this.fold.state)
+  }
+
+  /**
+   * How long after the last fold its new facts may wait, in milliseconds: not at all when the pruner looks at reports
+   * or a free slot may want the next trial; a little while there is something queued to start meanwhile.
+   */
+  get patienceMs(): number {
+    const queued = this.fold.queued.size
+    if (this.fold.pruner !== undefined || queued === 0) return 0
+    return queued < MANY_QUEUED ? SHORT_PATIENCE_MS : LONG_PATIENCE_MS
   }
 
   get outstanding(): number {
@@ -107,7 +130,9 @@ export class OwnedSweep {
     }
   }
 
+  /** @param now by the controller's clock; views are made often, and rates measured from one to another */
   view(now: number): OwnView {
+    this.#measureRate(now)
     const { fold } = this
     return {
       created: fold.trials.size,
@@ -120,6 +145,8 @@ export class OwnedSweep {
       paused: fold.counts.paused,
       stoppable: [...this.#stoppable],
       attemptSeconds: this.#attemptSeconds,
+      learns: LEARNS[fold.document.method],
+      endsPerSecond: this.#rate?.perSecond ?? 0,
       waiting: fold.waiting,
     }
   }
@@ -161,7 +188,16 @@ export class OwnedSweep {
     return isIdle && this.fold.sampler.ask(1).suggestions.length === 0
   }
 
+  #measureRate(now: number): void {
+    const elapsed = this.#rate ? now - this.#rate.at : 0
+    if (this.#rate && elapsed < RATE_MS) return
+    // What ended before the first look was read from the past.
+    this.#rate = { at: now, perSecond: elapsed > 0 ? (this.#endsSince * 1000) / elapsed : 0 }
+    this.#endsSince = 0
+  }
+
   #timed(fact: FactOf<'attempt-ended'>): void {
+    this.#endsSince += 1
     if (fact.cause === 'withdrawn' || fact.cause === 'cancelled') return
     const before = this.#attemptSeconds ?? fact.seconds
     this.#attemptSeconds = before + SMOOTHING * (fact.seconds - before)

@@ -1,12 +1,14 @@
+import { SweepError } from '@sweep/spec/errors'
 import { expireLeases, markTicketed, queuedWithoutTicket } from '@sweep/store/attempts'
 import { notify } from '@sweep/store/listen'
+import type { QueuedAttempt } from '@sweep/store/trial-record'
 import type { ControllerContext } from '../context.ts'
 import { addTickets } from './tickets.ts'
 
 /** Most tickets replaced in one round; the rest come in the next. */
 const TICKETS = 1000
-/** After a start or an outage agents get this long to renew their leases before any is taken from them. */
-const LONGEST_GRACE_MS = 10_000
+/** After a start or an outage agents get a whole lease to come back in before any is taken from them, but no more than this. */
+const LONGEST_GRACE_MS = 60_000
 
 /**
  * Looks for what nobody reports: attempts whose agent has gone silent, and queued attempts whose ticket was lost. Every
@@ -17,6 +19,8 @@ export class Sweeper {
   readonly #startedAt: number
   #lastRoundAt = Number.NEGATIVE_INFINITY
   #expireFrom = 0
+  /** Postgres could not be reached, or took its time: agents' heartbeats may be waiting too. */
+  #isAway = false
 
   constructor(context: ControllerContext) {
     this.#context = context
@@ -27,29 +31,39 @@ export class Sweeper {
   async round(everyMs: number): Promise<void> {
     const { clock, settings } = this.#context
     const now = clock.now()
-    // Our own standstill, or that of Postgres, must not look like the death of every agent.
-    if (now - this.#lastRoundAt > 2 * everyMs + 1000) {
+    // Our own standstill, or that of Postgres, must not look like the death of every agent: heartbeats had nowhere to go.
+    if (this.#isAway || now - this.#lastRoundAt > 1.5 * everyMs + 500) {
       this.#expireFrom = now + Math.min(settings.agentLeaseMs, LONGEST_GRACE_MS)
     }
-    if (now >= this.#expireFrom) await this.#expire()
-    await this.#replaceTickets(now)
-    this.#lastRoundAt = clock.now()
+    this.#isAway = false
+    try {
+      const found = await this.#watched(everyMs, () => this.#unticketed(now))
+      if (!this.#isAway && now >= this.#expireFrom) await this.#expire(everyMs)
+      await this.#replaceTickets(found)
+    } finally {
+      this.#lastRoundAt = clock.now()
+    }
   }
 
-  async #expire(): Promise<void> {
+  async #expire(everyMs: number): Promise<void> {
     const { database, log, settings } = this.#context
-    const { ended, queued, sweepIds } = await expireLeases(database, { agentLeaseMs: settings.agentLeaseMs })
+    const { agentLeaseMs } = settings
+    const { ended, queued, sweepIds } = await this.#watched(everyMs, () => expireLeases(database, { agentLeaseMs }))
     if (ended.length > 0) log.warn({ attempts: ended, queuedAgain: queued.length }, 'leases ran out')
     if (sweepIds.length > 0) await notify(database, 'sweep_changed', sweepIds)
     await addTickets(this.#context, queued)
   }
 
-  async #replaceTickets(now: number): Promise<void> {
-    const { database, log, settings } = this.#context
+  async #unticketed(now: number): Promise<readonly QueuedAttempt[]> {
+    const { database, settings } = this.#context
     // A predecessor may have died between storing an attempt and making its ticket: no need to wait for long.
     const isNew = now - this.#startedAt < 2 * settings.ticketAgeMs
     const olderThanMs = isNew ? settings.ticketAgeMs / 2 : settings.ticketAgeMs
-    const found = await queuedWithoutTicket(database, olderThanMs, TICKETS)
+    return await queuedWithoutTicket(database, olderThanMs, TICKETS)
+  }
+
+  async #replaceTickets(found: readonly QueuedAttempt[]): Promise<void> {
+    const { database, log } = this.#context
     if (found.length === 0) return
     if (!(await addTickets(this.#context, found))) return
     await markTicketed(
@@ -57,5 +71,19 @@ export class Sweeper {
       found.map((attempt) => attempt.attemptId),
     )
     log.debug({ attempts: found.length }, 'tickets added again')
+  }
+
+  /** Notices when Postgres doesn't answer, or not within `ms`. */
+  async #watched<T>(ms: number, work: () => Promise<T>): Promise<T> {
+    const { clock } = this.#context
+    const from = clock.now()
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof SweepError && error.retryable) this.#isAway = true
+      throw error
+    } finally {
+      if (clock.now() - from > ms) this.#isAway = true
+    }
   }
 }

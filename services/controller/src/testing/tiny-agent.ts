@@ -2,10 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import type { Cause } from '@sweep/spec/attempt'
-import { AgentId, newId } from '@sweep/spec/ids'
+import { SweepError } from '@sweep/spec/errors'
+import { AgentId, type AttemptId, newId } from '@sweep/spec/ids'
 import type { AttemptReport } from '@sweep/spec/wire/agent-protocol'
 import { heartbeat, registerAgent } from '@sweep/store/agents'
-import { type ClaimedAttempt, claimAttempts } from '@sweep/store/attempts'
+import { type ClaimedAttempt, type ClaimResult, claimAttempts } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { notify } from '@sweep/store/listen'
 import { ingestReports } from '@sweep/store/reports'
@@ -44,18 +45,7 @@ export class TinyAgent {
 
   static async start(options: TinyAgentOptions): Promise<TinyAgent> {
     const agent = new TinyAgent(options)
-    await registerAgent(options.database, agent.id, {
-      name: `tiny-${agent.id}`,
-      host: 'localhost',
-      slots: Array.from({ length: options.slots }, (_, index) => ({ index })),
-      cpus: 8,
-      memoryBytes: 2 ** 34,
-      queues: ['default'],
-      launchers: ['process'],
-      labels: {},
-      version: '0.0.0',
-    })
-    await notify(options.database, 'agent_changed', [agent.id])
+    await agent.#register()
     agent.#loops = [agent.#claiming(), agent.#beating()]
     return agent
   }
@@ -67,12 +57,12 @@ export class TinyAgent {
   }
 
   async #claiming(): Promise<void> {
-    const { database, queue, slots, leaseMs = LEASE_MS, queueName = 'sweep-default-any' } = this.#options
+    const { queue, slots, leaseMs = LEASE_MS, queueName = 'sweep-default-any' } = this.#options
     while (!this.#stop.signal.aborted) {
       const free = slots - this.#running.size
       const tickets = free > 0 ? await retried(() => queue.take(queueName, free)) : []
       if (tickets.length > 0) {
-        const results = await retried(() => claimAttempts(database, { agentId: this.id, leaseMs, attemptIds: tickets }))
+        const results = await this.#claim(tickets, leaseMs)
         for (const result of results) {
           if (result.result !== 'claimed') continue
           this.claimed.push(result)
@@ -82,6 +72,34 @@ export class TinyAgent {
       }
       await this.#sleep(tickets.length > 0 ? 0 : 3)
     }
+  }
+
+  /** One that was given up because it was held up registers again, as agents do. */
+  async #claim(attemptIds: readonly AttemptId[], leaseMs: number): Promise<readonly ClaimResult[]> {
+    const { database } = this.#options
+    try {
+      return await retried(() => claimAttempts(database, { agentId: this.id, leaseMs, attemptIds }))
+    } catch (error) {
+      if (!(error instanceof SweepError && error.code === 'fenced')) throw error
+      await retried(() => this.#register())
+      return []
+    }
+  }
+
+  async #register(): Promise<void> {
+    const { database, slots } = this.#options
+    await registerAgent(database, this.id, {
+      name: `tiny-${this.id}`,
+      host: 'localhost',
+      slots: Array.from({ length: slots }, (_, index) => ({ index })),
+      cpus: 8,
+      memoryBytes: 2 ** 34,
+      queues: ['default'],
+      launchers: ['process'],
+      labels: {},
+      version: '0.0.0',
+    })
+    await notify(database, 'agent_changed', [this.id])
   }
 
   async #execute(attempt: ClaimedAttempt): Promise<void> {
