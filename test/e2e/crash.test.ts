@@ -170,7 +170,8 @@ seed: 7
       server,
       sweepOf20(truth).replace('trials: 20', 'trials: 4').replace('--pause=0.03', '--pause=0.1'),
     )
-    await waitFor(async () => (await getSweep(server, id)).trials.running === 2)
+    // Both programs run: what the agent was told but had not begun would be lost with it.
+    await waitFor(async () => (await readFile(truth, 'utf8').catch(() => '')).split('start ').length === 3)
     await agent.kill()
     await agent.start()
     const sweep = await finished(server, id)

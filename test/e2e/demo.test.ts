@@ -67,8 +67,9 @@ async function leftovers(home: string): Promise<string[]> {
 function expectGoodDemo(result: { status: number | null; stdout: string; stderr: string }): void {
   const text = result.stdout + result.stderr
   expect(result.status, text).toBe(0)
-  const pruned = Number(/(\d+) pruned/.exec(text)?.[1])
-  expect(pruned, text).toBeGreaterThanOrEqual(10)
+  const ends = [...text.matchAll(/^trial \d+ (completed|pruned)/gm)].map(([, state]) => state)
+  expect(ends, text).toHaveLength(30)
+  expect(ends.filter((state) => state === 'pruned').length, text).toBeGreaterThanOrEqual(10)
   const best = Math.max(...[...text.matchAll(/0\.9\d+/g)].map(([value]) => Number(value)))
   expect(best, text).toBeGreaterThanOrEqual(0.96)
   expect(text).toMatch(/http:\/\/127\.0\.0\.1:\d+/)

@@ -85,13 +85,13 @@ test.concurrent('a non-zero exit fails as user-error with the code, and is retri
 })
 
 test.concurrent('a program that ignores SIGTERM is killed after its grace, with the grandchild it forked', async () => {
-  const script = `trap '' TERM; setsid sh -c 'trap "" TERM; sleep 300' & echo val_loss=0.4; while :; do sleep 0.2; done`
+  const script = `trap '' TERM; setsid sh -c 'trap "" TERM; sleep 301' & echo val_loss=0.4; while :; do sleep 0.2; done`
   const id = await createSweep(server, once(script, 'grace_period: 1s'), folder)
   await waitFor(async () => (await getTrial(server, id, 1).catch(() => undefined))?.reports === 1)
   await server.call('POST', `/sweeps/${id}/cancel`)
   expect((await finished(server, id)).state).toBe('cancelled')
   expect((await getTrial(server, id, 1)).state).toBe('cancelled')
-  const mine = (await trialProcesses(server.home)).filter((process) => process.includes('sleep 300'))
+  const mine = (await trialProcesses(server.home)).filter((process) => process.includes('sleep 301'))
   expect(mine).toEqual([])
 })
 

@@ -41,12 +41,15 @@ const TX_TRIES = 5
 
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool(connectionConfig(options))
-  pool.on('error', (error) => options.onError?.(error))
+  let closing: Promise<void> | undefined
+  const tell = (error: Error) => {
+    // The pool ends before its sockets do: what cuts them then is no loss.
+    if (closing === undefined) options.onError?.(error)
+  }
+  pool.on('error', tell)
   // The pool hears only idle connections. One that is cut while in use fails its statements, but it also emits the
   // error, and an error that nobody hears ends the process.
-  pool.on('connect', (client) => client.on('error', (error) => options.onError?.(error)))
-  let closing: Promise<void> | undefined
-
+  pool.on('connect', (client) => client.on('error', tell))
   async function connect(): Promise<pg.PoolClient> {
     try {
       return await pool.connect()

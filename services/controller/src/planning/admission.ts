@@ -61,7 +61,8 @@ export function admissions(view: View, mayAdmit: (sweep: SweepView) => number): 
     next.pass += 1 / next.sweep.priority
     next.left -= 1
     occupancy.add(next.sweep, 1)
-    if (next.sweep.own) admitted.set(next.sweep.id, (admitted.get(next.sweep.id) ?? 0) + 1)
+    // A sweep whose last trials are still on their way takes its place in the order, or its room would go to others.
+    if (next.sweep.own?.settled) admitted.set(next.sweep.id, (admitted.get(next.sweep.id) ?? 0) + 1)
   }
 }
 

@@ -137,6 +137,16 @@ describe('the fair share', () => {
     expect(created(plan({ agents: [agent({ slots: 4 })], sweeps }))).toEqual({ b: 1 })
   })
 
+  test('a sweep whose last trials are not folded yet keeps its place: its room does not go to others meanwhile', () => {
+    const short = { attemptSeconds: 0.05 }
+    const light = sweep('light', { outstanding: 3, own: short })
+    const heavy = (settled: boolean) => sweep('heavy', { priority: 3, outstanding: 4, own: { ...short, settled } })
+    const admitted = (settled: boolean) =>
+      created(plan({ agents: [agent({ slots: 6 })], sweeps: [heavy(settled), light] }))
+    expect(admitted(true)['light'] ?? 0).toBe(0)
+    expect(admitted(false)).toEqual({})
+  })
+
   test('long trials are not queued ahead into the share of short ones', () => {
     const long = sweep('long', { outstanding: 1, own: { attemptSeconds: 3600 } })
     const short = sweep('short', { outstanding: 1, own: { attemptSeconds: 0.05 } })

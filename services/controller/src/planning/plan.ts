@@ -15,7 +15,7 @@ export function plan(view: View): Action[] {
 /** How many trials the sweep would issue if there were room. */
 function wanted(sweep: SweepView): number {
   const { own } = sweep
-  if (!own || sweep.state !== 'running' || !own.settled || whyNoMore(own)) return 0
+  if (!own || sweep.state !== 'running' || whyNoMore(own)) return 0
   return own.maxTrials === undefined ? Number.POSITIVE_INFINITY : own.maxTrials - own.created
 }
 

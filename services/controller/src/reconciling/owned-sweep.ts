@@ -53,6 +53,8 @@ export class OwnedSweep {
   #endsSince = 0
   /** Highest trial issued by this controller; the sampler must have been told of it before it is asked again. */
   #issued = 0
+  /** Trials issued by this controller whose facts it has not folded. */
+  readonly #unfolded = new Set<number>()
   /** Attempts whose ticket was added before their fact came by. */
   readonly #ticketed = new Set<AttemptId>()
   readonly #stoppable = new Set<number>()
@@ -80,8 +82,9 @@ export class OwnedSweep {
     return queued < MANY_QUEUED ? SHORT_PATIENCE_MS : LONG_PATIENCE_MS
   }
 
+  /** Attempts queued or running, with those of trials whose facts have not come by yet. */
   get outstanding(): number {
-    return this.fold.queued.size + this.fold.running.size
+    return this.fold.queued.size + this.fold.running.size + this.#unfolded.size
   }
 
   /** Folds facts in their order. */
@@ -97,6 +100,9 @@ export class OwnedSweep {
           if (!this.#ticketed.delete(id)) due.add(id)
           break
         }
+        case 'trial-created':
+          this.#unfolded.delete(fact.trial)
+          break
         case 'attempt-started':
           this.#stoppable.add(fact.trial)
           break
@@ -126,6 +132,7 @@ export class OwnedSweep {
     for (const trial of trials) {
       if (this.fold.trials.has(trial.number)) continue
       this.#issued = Math.max(this.#issued, trial.number)
+      this.#unfolded.add(trial.number)
       this.#ticketed.add(trial.attemptId)
     }
   }
