@@ -71,6 +71,19 @@ export function launcherContract(name: string, makeLauncher: () => Launcher, pro
     expect(await running.clear(0)).toBe(0)
   })
 
+  test(`${name}: SIGTERM ends a program whatever moment of its start it comes in`, async () => {
+    const ends = Array.from({ length: 40 }, async (_, turn) => {
+      const running = await start(spec(programs.waits))
+      // A fraction of a millisecond more each time: from before the program is there to well after.
+      const at = performance.now() + turn / 10
+      while (performance.now() < at);
+      running.signal('SIGTERM')
+      expect((await running.exited).signal).toBe('SIGTERM')
+      await running.clear(0)
+    })
+    await Promise.all(ends)
+  })
+
   test(`${name}: SIGKILL ends a program that ignores SIGTERM`, async () => {
     const given = spec(programs.ignoresSigterm)
     const running = await start(given)
