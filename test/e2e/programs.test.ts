@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { postgresOf, querySql } from '../support/postgres-of.ts'
 import { TestServer, waitFor } from '../support/server.ts'
 import { createSweep, finished, getSweep, getTrial, trialProcesses } from '../support/sweeps.ts'
 
@@ -69,6 +70,17 @@ test.concurrent('steps out of order and repeated are kept as they came', async (
   expect(trial).toMatchObject({ state: 'completed', value: 1, reports: 4 })
   const stored = await server.call<{ series: unknown[] }>('GET', `/sweeps/${id}/trials/1/metrics?name=val_loss`)
   expect(stored.series).toEqual([{ name: 'val_loss', steps: [5, 2, 2, 3], values: [3, 2, 1, 4] }])
+})
+
+test.concurrent('the points of an attempt that has ended are packed before long, and read the same', async () => {
+  const { id } = await outcome(
+    once(`for step in 1 2 3; do echo "{\\"step\\":$step,\\"val_loss\\":0.$step}" >> "$SWEEP_METRICS"; sleep 0.1; done`),
+  )
+  const url = await postgresOf(server)
+  const packed = `select c.count from metric_chunks c join attempts a on a.key = c.attempt_key where a.sweep_id = $1`
+  await waitFor(async () => (await querySql(url, packed, [id])).rowCount === 1, 30_000)
+  const stored = await server.call<{ series: unknown[] }>('GET', `/sweeps/${id}/trials/1/metrics?name=val_loss`)
+  expect(stored.series).toEqual([{ name: 'val_loss', steps: [1, 2, 3], values: [0.1, 0.2, 0.3] }])
 })
 
 test.concurrent('a program that does not exist fails as bad-command and names it', async () => {
