@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    // Most tests wait for processes of their own; one worker a core would leave the cores idle.
-    maxWorkers: 3,
+    // Most tests wait for processes of their own; a single worker would leave the cores idle.
+    maxWorkers: 2,
   },
 })

@@ -170,8 +170,11 @@ seed: 7
       server,
       sweepOf20(truth).replace('trials: 20', 'trials: 4').replace('--pause=0.03', '--pause=0.1'),
     )
-    // Both programs run: what the agent was told but had not begun would be lost with it.
-    await waitFor(async () => (await readFile(truth, 'utf8').catch(() => '')).split('start ').length === 3)
+    // Both have reported: what the agent was told but had not begun would be lost with it.
+    await waitFor(async () => {
+      const trials = await Promise.all([1, 2].map((number) => getTrial(server, id, number).catch(() => undefined)))
+      return trials.every((trial) => (trial?.reports ?? 0) >= 2)
+    })
     await agent.kill()
     await agent.start()
     const sweep = await finished(server, id)

@@ -51,6 +51,11 @@ export interface ProcessLauncherOptions {
   readonly oomKills?: ReadOomKills
 }
 
+/** A group that is gone by then is not signalled: `ProcessGroup` knows. */
+function termAgain(group: ProcessGroup): void {
+  for (const ms of TERM_AGAIN_MS) setTimeout(() => group.signal('SIGTERM'), ms).unref()
+}
+
 /**
  * Attempts as processes of this host, each in a session of its own with its output going straight to a file, so that
  * training survives the agent. What one consists of is found by its process group and by its tag.
@@ -99,6 +104,8 @@ export class ProcessLauncher implements Launcher {
   async adopt(record: ProcessRecord): Promise<Running> {
     const group = new ProcessGroup(record.id, record, this.#tagged, false)
     const killed = { byUs: false }
+    // It may be as young as this, for all we know.
+    const adoptedAt = performance.now()
     return {
       id: record.id,
       pid: record.pid,
@@ -107,6 +114,7 @@ export class ProcessLauncher implements Launcher {
       signal: (signal) => {
         if (signal === 'SIGKILL') killed.byUs = true
         group.signal(signal)
+        if (signal === 'SIGTERM' && performance.now() - adoptedAt <= YOUNG_MS) termAgain(group)
       },
       clear: (graceMs) => group.clear(graceMs),
     }
@@ -119,11 +127,9 @@ export class ProcessLauncher implements Launcher {
     const startTime = startTimeOf(pid) ?? ''
     const group = new ProcessGroup(id, { pid, startTime }, this.#tagged, true)
     const bornAt = performance.now()
-    let hasExited = false
     let killedByUs = false
     const exited = new Promise<Exit>((resolve) => {
       child.once('exit', (code, signal) => {
-        hasExited = true
         const exit = code === null ? { code: null, signal } : exitFromCode(code)
         resolve({ ...exit, outOfMemory: exit.signal === 'SIGKILL' && !killedByUs && this.#memoryRanOut() })
       })
@@ -136,8 +142,7 @@ export class ProcessLauncher implements Launcher {
       signal: (signal) => {
         if (signal === 'SIGKILL') killedByUs = true
         group.signal(signal)
-        if (signal !== 'SIGTERM' || performance.now() - bornAt > YOUNG_MS) return
-        for (const ms of TERM_AGAIN_MS) setTimeout(() => hasExited || group.signal('SIGTERM'), ms).unref()
+        if (signal === 'SIGTERM' && performance.now() - bornAt <= YOUNG_MS) termAgain(group)
       },
       clear: (graceMs) => group.clear(graceMs),
     }
