@@ -69,7 +69,7 @@ const CLAIM = {
            from claimed where t.sweep_id = $1 and t.number = claimed.trial and t.state = any($6)`,
 }
 
-interface ClaimableRow {
+export interface ClaimableRow {
   readonly id: AttemptId
   readonly trial: number
   readonly number: number
@@ -83,41 +83,76 @@ interface ClaimableRow {
 
 async function claimOfSweep(
   database: Database,
-  { agentId, leaseMs }: ClaimRequest,
+  request: ClaimRequest,
   sweepId: SweepId,
   ids: readonly AttemptId[],
 ): Promise<ClaimResult[]> {
   return database.tx(async (tx) => {
-    const [change, found] = await Promise.all([
-      SweepChange.begin(tx, sweepId),
-      tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId]),
-    ])
-    const first = found.rows[0]
+    const [change, found] = await Promise.all([SweepChange.begin(tx, sweepId), findClaimable(tx, request.agentId, ids)])
+    const first = found[0]
     if (change === undefined || first === undefined) return []
-    const { sweep } = change
-    const { agent, agent_state, gpu_slots } = first
-    if (agent === null || agent_state === 'gone') {
-      throw new SweepError('fenced', `Agent ${agentId} is not registered, or was given up; it has to register again.`)
+    if (first.agent === null || first.agent_state === 'gone') {
+      throw new SweepError(
+        'fenced',
+        `Agent ${request.agentId} is not registered, or was given up; it has to register again.`,
+      )
     }
-    const isHeld = sweep.state === 'paused' || agent_state === 'draining'
-    if (sweep.state !== 'running' && !isHeld) return []
-    const room = isHeld ? 0 : Math.max(0, (sweep.parallelism ?? Number.POSITIVE_INFINITY) - sweep.running)
-    const taken = found.rows.slice(0, room)
-    const gpus = sweep.shape_gpus ?? ((gpu_slots ?? 0) > 0 ? 1 : 0)
-    for (const { trial, number: attempt, epoch } of taken) {
-      change.fact({ kind: 'attempt-started', trial, attempt, epoch: epoch + 1, agent, gpus })
+    const claims = new Claims(change, request, found)
+    if (change.changed) await Promise.all([claims.store(tx), change.store(tx)])
+    return claims.results
+  })
+}
+
+/** To be read under the lock of the sweep that all of `ids` belong to. */
+export async function findClaimable(
+  tx: Queryable,
+  agentId: AgentId,
+  ids: readonly AttemptId[],
+): Promise<readonly ClaimableRow[]> {
+  return (await tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId])).rows
+}
+
+/** Attempts of one sweep being claimed within one transaction: as many as the sweep allows, in the order of the rows. */
+export class Claims {
+  /** One per row. */
+  readonly results: ClaimResult[]
+  readonly #change: SweepChange
+  readonly #request: ClaimRequest
+  readonly #taken: readonly ClaimableRow[]
+  readonly #gpus: number
+
+  constructor(change: SweepChange, request: ClaimRequest, rows: readonly ClaimableRow[]) {
+    const { sweep } = change
+    const agent = rows[0]
+    this.#change = change
+    this.#request = request
+    this.#gpus = sweep.shape_gpus ?? ((agent?.gpu_slots ?? 0) > 0 ? 1 : 0)
+    const isHeld = sweep.state === 'paused' || agent?.agent_state !== 'ready'
+    const isOver = sweep.state !== 'running' && sweep.state !== 'paused'
+    const mayRun = sweep.parallelism ?? Number.POSITIVE_INFINITY
+    this.#taken = rows.slice(0, isHeld || isOver ? 0 : Math.max(0, mayRun - change.running))
+    for (const { trial, number: attempt, epoch, agent } of this.#taken) {
+      const name = agent ?? request.agentId
+      change.fact({ kind: 'attempt-started', trial, attempt, epoch: epoch + 1, agent: name, gpus: this.#gpus })
       change.move('queued', 'running')
     }
-    if (taken.length > 0) {
-      change.start()
-      const values = [sweepId, taken.map((row) => row.id), agentId, gpus, leaseMs, statesAllowing('start')]
-      const [claimed] = await Promise.all([tx.query(CLAIM, values), change.store(tx)])
-      if (claimed.rowCount !== taken.length) throw new Error(`attempts of sweep ${sweepId} changed under its lock`)
-    }
-    return found.rows.map((row, index) =>
-      index < taken.length ? claimedAttempt(sweepId, row) : { result: 'held', attemptId: row.id },
-    )
-  })
+    if (this.#taken.length > 0) change.start()
+    this.results = rows.map((row, index) => {
+      if (index < this.#taken.length) return claimedAttempt(sweep.id, row)
+      return { result: isOver ? 'gone' : 'held', attemptId: row.id }
+    })
+  }
+
+  /** Sends the statement; `change.store` is the caller's to send after it. */
+  async store(tx: Queryable): Promise<void> {
+    if (this.#taken.length === 0) return
+    const { sweep } = this.#change
+    const { agentId, leaseMs } = this.#request
+    const ids = this.#taken.map((row) => row.id)
+    const values = [sweep.id, ids, agentId, this.#gpus, leaseMs, statesAllowing('start')]
+    const { rowCount } = await tx.query(CLAIM, values)
+    if (rowCount !== ids.length) throw new Error(`attempts of sweep ${sweep.id} changed under its lock`)
+  }
 }
 
 function claimedAttempt(sweepId: SweepId, row: ClaimableRow): ClaimedAttempt {

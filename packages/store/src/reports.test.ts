@@ -1,14 +1,15 @@
 import { type AgentId, AttemptId } from '@sweep/spec/ids'
 import { Started } from '@sweep/spec/wire/agent-protocol'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkInvariants } from '../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
 import { getAttempt } from './attempt-record.ts'
-import { expireLeases } from './attempts.ts'
+import { claimAttempt, expireLeases } from './attempts.ts'
 import { loadFacts } from './facts.ts'
 import { readLog } from './logs.ts'
 import { metricNames, readSeries } from './metrics.ts'
 import { ingestReports } from './reports.ts'
+import { controlSweep } from './sweep-control.ts'
 import { getSweep } from './sweeps.ts'
 import { claim, ending, issue, lossBatch, ownedSweep, report, sampleAgent } from './testing/samples.ts'
 import { getTrial } from './trials.ts'
@@ -39,7 +40,12 @@ async function running(changes: Parameters<typeof ownedSweep>[1] = {}) {
 
 test('nothing reported is nothing done', async () => {
   const agent = await sampleAgent(fixture.database)
-  expect(await ingestReports(fixture.database, agent, [])).toEqual({ statuses: [], sweepIds: [], queued: [] })
+  expect(await ingestReports(fixture.database, agent, [])).toEqual({
+    statuses: [],
+    sweepIds: [],
+    queued: [],
+    claims: [],
+  })
 })
 
 test('points are taken once: what comes again is ignored, what comes too early is refused', async () => {
@@ -322,4 +328,53 @@ test('reports of many sweeps by many agents at once all arrive', async () => {
     const series = await readSeries(database, { sweepId: sweep.id, trial: 2, name: 'loss' })
     expect(series?.values).toEqual(Array.from({ length: rounds }, (_, round) => round))
   }
+})
+
+describe('claiming along with a report', () => {
+  const along = (attemptIds: readonly AttemptId[]) => ({ leaseMs: 60_000, attemptIds })
+
+  test('the end makes room under the parallelism of the sweep for what is claimed with it, and for no more', async () => {
+    const { database, sweep, agent, attempt, epoch } = await running({ parallelism: 1 })
+    const [second, third] = (await issue(database, sweep, [2, 3])) as [AttemptId, AttemptId]
+    const before = await ingestReports(database, agent, [report(attempt, epoch)], along([second]))
+    expect(before.claims).toEqual([{ result: 'held', attemptId: second }])
+    const last = report(attempt, epoch, { batches: [lossBatch(0, [1])], ended: ending('succeeded') })
+    const { claims, statuses } = await ingestReports(database, agent, [last], along([second, third]))
+    expect(statuses[0]?.status).toBe('ok')
+    expect(claims).toMatchObject([
+      { result: 'claimed', attemptId: second, epoch: 1, config: { x: 2 } },
+      { result: 'held', attemptId: third },
+    ])
+    const kinds = (await loadFacts(database, sweep.id, 0)).map((fact) => fact.kind)
+    expect(kinds.slice(-3)).toEqual(['attempt-ended', 'trial-ended', 'attempt-started'])
+  })
+
+  test('of two agents that claim the same attempt, one gets it', async () => {
+    const { database, sweep, agent, attempt, epoch } = await running()
+    const [second] = (await issue(database, sweep, [2])) as [AttemptId]
+    const other = await sampleAgent(database)
+    const [own, others] = await Promise.all([
+      ingestReports(database, agent, [report(attempt, epoch)], along([second])),
+      claimAttempt(database, { attemptId: second, agentId: other, leaseMs: 60_000 }),
+    ])
+    expect([own.claims[0]?.result, others.result].sort()).toEqual(['claimed', 'gone'])
+  })
+
+  test('an agent that was given up still has its reports looked at, and gets nothing', async () => {
+    const { database, sweep, agent, attempt, epoch } = await running()
+    const [second] = (await issue(database, sweep, [2])) as [AttemptId]
+    await database.query(`update agents set state = 'gone' where id = $1`, [agent])
+    const { claims, statuses } = await ingestReports(database, agent, [report(attempt, epoch)], along([second]))
+    expect([statuses[0]?.status, claims[0]?.result]).toEqual(['ok', 'held'])
+  })
+
+  test('a paused sweep gives nothing out, a stopped one has nothing left', async () => {
+    const { database, sweep, agent, attempt, epoch } = await running()
+    const [second] = (await issue(database, sweep, [2])) as [AttemptId]
+    await controlSweep(database, sweep.id, 'pause', 'somebody')
+    const ingest = async () => (await ingestReports(database, agent, [report(attempt, epoch)], along([second]))).claims
+    expect((await ingest())[0]?.result).toBe('held')
+    await controlSweep(database, sweep.id, 'cancel', 'somebody')
+    expect((await ingest())[0]?.result).toBe('gone')
+  })
 })

@@ -2,6 +2,7 @@ import type { StopReason } from '@sweep/spec/attempt'
 import { type AgentId, type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import type { AttemptReport, AttemptStatus } from '@sweep/spec/wire/agent-protocol'
 import { IngestedAttempt, REPORTING_COLUMNS, type ReportingAttempt } from './attempt-ingest.ts'
+import { bySweep, type ClaimResult, Claims, findClaimable } from './attempts.ts'
 import type { Database, Queryable } from './database.ts'
 import { EndedAttempts } from './end-attempts.ts'
 import { jsonText } from './json-text.ts'
@@ -19,30 +20,53 @@ export interface Ingested {
   readonly sweepIds: readonly SweepId[]
   /** New attempts of trials that are retried; the controller makes their tickets. */
   readonly queued: readonly QueuedAttempt[]
+  /** One per attempt that was to be claimed, in no order. */
+  readonly claims: readonly ClaimResult[]
+}
+
+/** Attempts that an agent would go on with, all of sweeps that it reports of. */
+export interface ClaimAlong {
+  readonly leaseMs: number
+  readonly attemptIds: readonly AttemptId[]
 }
 
 /**
  * Takes what an agent reports. Safe to repeat: points are taken by byte offset, ends by epoch. One transaction per
  * sweep; reports of an attempt that is not (or no longer) this agent's are answered `fenced` and leave no trace.
+ *
+ * What it claims along is claimed in the same transaction, after the ends, so an agent that reports one attempt has the
+ * next at the price of two statements.
  */
 export async function ingestReports(
   database: Database,
   agentId: AgentId,
   reports: readonly AttemptReport[],
+  claim: ClaimAlong = { leaseMs: 0, attemptIds: [] },
 ): Promise<Ingested> {
   const statuses = new Map<AttemptReport, AttemptStatus>()
   const sweepIds: SweepId[] = []
   const queued: QueuedAttempt[] = []
-  for (const [sweepId, group] of rounds(reports)) {
-    const ingested = await database.tx((tx) => ingestOfSweep(database, tx, agentId, sweepId, group))
+  const claims = new Map<AttemptId, ClaimResult>()
+  const wanted = new Map(bySweep(claim.attemptIds))
+  const groups = rounds(reports)
+  for (const [index, [sweepId, group]] of groups.entries()) {
+    const isLast = groups[index + 1]?.[0] !== sweepId
+    const along = { agentId, leaseMs: claim.leaseMs, attemptIds: isLast ? (wanted.get(sweepId) ?? []) : [] }
+    const ingested = await database.tx((tx) => ingestOfSweep(database, tx, sweepId, group, along))
     rememberNames(database, ingested.names)
+    for (const result of ingested.claims) claims.set(result.attemptId, result)
     group.forEach((report, index) => {
       statuses.set(report, ingested.statuses[index] ?? fenced(report.attemptId))
     })
     if (ingested.changed && !sweepIds.includes(sweepId)) sweepIds.push(sweepId)
     queued.push(...ingested.queued)
   }
-  return { statuses: reports.map((report) => statuses.get(report) ?? fenced(report.attemptId)), sweepIds, queued }
+  return {
+    statuses: reports.map((report) => statuses.get(report) ?? fenced(report.attemptId)),
+    sweepIds,
+    queued,
+    claims: claim.attemptIds.map((attemptId) => claims.get(attemptId) ?? { result: 'gone', attemptId }),
+  }
 }
 
 /** Groups of one sweep each, sweeps ascending; a second report of the same attempt comes in a later group. */
@@ -72,21 +96,24 @@ interface SweepIngested {
   readonly statuses: readonly AttemptStatus[]
   readonly names: ReadonlyMap<string, number>
   readonly queued: readonly QueuedAttempt[]
+  readonly claims: readonly ClaimResult[]
   readonly changed: boolean
 }
 
 async function ingestOfSweep(
   database: Database,
   tx: Queryable,
-  agentId: AgentId,
   sweepId: SweepId,
   reports: readonly AttemptReport[],
+  along: ClaimAlong & { readonly agentId: AgentId },
 ): Promise<SweepIngested> {
-  const [change, found] = await Promise.all([
+  const { agentId } = along
+  const [change, found, claimable] = await Promise.all([
     SweepChange.begin(tx, sweepId),
     tx.query<ReportingRow>(REPORTING, [reports.map((report) => report.attemptId), agentId]),
+    along.attemptIds.length > 0 ? findClaimable(tx, agentId, along.attemptIds) : [],
   ])
-  const nothing = { names: new Map(), queued: [], changed: false }
+  const nothing = { names: new Map(), queued: [], claims: [], changed: false }
   if (change === undefined) return { ...nothing, statuses: reports.map((report) => fenced(report.attemptId)) }
   const rows = new Map(found.rows.map((row) => [row.id, row]))
   const ingested = new Map<AttemptReport, IngestedAttempt>()
@@ -98,14 +125,16 @@ async function ingestOfSweep(
   const ended = new EndedAttempts(change)
   for (const attempt of ingested.values()) attempt.take(names.all, ended)
   const attempts = [...ingested.values()]
-  await store(tx, change, attempts, ended)
+  // After the ends: what they leave free of the sweep's parallelism is what may be claimed.
+  const claims = new Claims(change, along, claimable)
+  await store(tx, change, attempts, ended, claims)
   const statuses = reports.map((report) => {
     const attempt = ingested.get(report)
     if (attempt === undefined) return fenced(report.attemptId)
     const row = rows.get(report.attemptId)
     return { ...attempt.status(), stop: row === undefined || attempt.hasEnded ? null : stopOf(row) }
   })
-  return { statuses, names: names.added, queued: ended.queued, changed: change.changed }
+  return { statuses, names: names.added, queued: ended.queued, claims: claims.results, changed: change.changed }
 }
 
 function fenced(attemptId: AttemptId): AttemptStatus {
@@ -161,6 +190,7 @@ async function store(
   change: SweepChange,
   attempts: readonly IngestedAttempt[],
   ended: EndedAttempts,
+  claims: Claims,
 ): Promise<void> {
   const touched = attempts.flatMap((attempt) => attempt.attemptRow())
   const trials = attempts.flatMap((attempt) => attempt.trialRow())
@@ -181,6 +211,7 @@ async function store(
     ),
     trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials)]),
     ended.store(tx),
+    claims.store(tx),
     change.changed && change.store(tx),
     // Under `summary: last` the best trial's value may have become worse.
     ended.replaceBest(tx, sweep.metric_summary === 'last' ? trials.map((trial) => trial.number) : []),

@@ -245,7 +245,7 @@ export class FakeServer {
     for (const report of reports) {
       const status = this.refuseReports?.(report)
       if (status === undefined) continue
-      reply(status, { code: 'invalid-request', message: 'not this one' })
+      reply(status, { code: status === 500 ? 'internal' : 'invalid-request', message: 'not this one' })
       return
     }
     const attempts = reports.map((report) => {

@@ -290,6 +290,16 @@ test('points the server refuses are passed over, so that the end gets through an
   expect(bad.points.metrics).toHaveLength(0)
 })
 
+test('a server that breaks over a report a few times gets it again, and nothing is left out', async () => {
+  await bench.agent()
+  let left = 3
+  bench.server.refuseReports = (report) => (report.batches.length > 0 && left-- > 0 ? 500 : undefined)
+  const known = bench.server.enqueue(sh('echo "{\\"val_loss\\": 1}" >>$SWEEP_METRICS'))
+  expect((await ended(known)).cause).toBe('succeeded')
+  expect(left).toBeLessThan(0)
+  expect(known.points.metrics).toHaveLength(1)
+})
+
 test('a fenced attempt is killed and not heard of again', async () => {
   await bench.agent()
   const known = bench.server.enqueue(['sleep', '300'])

@@ -1,7 +1,9 @@
 import { SweepError } from '@sweep/spec/errors'
-import { AgentId, newId } from '@sweep/spec/ids'
+import { AgentId, attemptParts, newId } from '@sweep/spec/ids'
 import {
   AgentRegistered,
+  type AttemptReport,
+  type AttemptStatus,
   Claim,
   ClaimReply,
   Heartbeat,
@@ -102,17 +104,15 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
     async (request, reply) => {
       const { attempts, claim: offer } = request.body
       const { id } = request.params
+      const offered = offer === undefined ? undefined : { ...offer, waitMs: 0 }
       // The ends first: what is claimed next runs in their slots.
-      const { statuses, sweepIds, queued } = await ingestReports(database, id, attempts)
-      notifier.tell('sweep_changed', sweepIds)
-      notifier.tell(
-        'attempts_queued',
-        queued.map((attempt) => attempt.queueName),
-      )
+      const { statuses, claimed } = await ingest(id, attempts, offered, context)
       const answer = { attempts: [...statuses] }
-      if (offer === undefined) return answer
+      if (offered === undefined) return answer
       try {
-        const { assignments } = await claim(id, { ...offer, waitMs: 0 }, reply, context)
+        // With room left after that, it asks again at once.
+        const { assignments } =
+          claimed.length > 0 ? await assign(id, claimed, reply, context) : await claim(id, offered, reply, context)
         return assignments.length === 0 ? answer : { ...answer, assignments }
       } catch (error) {
         // What was reported stands. The agent asks for work again, and hears then what is wrong.
@@ -169,25 +169,61 @@ async function agentToken({ id, name }: AgentRecord, { database, randomBytes }: 
   return (await createToken(database, randomBytes, { kind: 'agent', agentId: id, name })).text
 }
 
+/** Takes reports, and claims in passing what is at hand of the sweeps they are of. */
+async function ingest(
+  agentId: AgentId,
+  reports: readonly AttemptReport[],
+  offer: Claim | undefined,
+  { broker, database, knownAgents, notifier, settings }: ApiContext,
+): Promise<{ statuses: readonly AttemptStatus[]; claimed: readonly ClaimedAttempt[] }> {
+  const sweepIds = new Set(reports.map((report) => attemptParts(report.attemptId).sweepId))
+  const agent = offer === undefined ? undefined : await knownAgents.get(agentId)
+  const aside =
+    offer !== undefined && agent?.state === 'ready'
+      ? broker.setAside({ ...offer, queues: agent.queues }, sweepIds)
+      : undefined
+  try {
+    const along = { leaseMs: settings.leaseMs, attemptIds: aside?.attemptIds ?? [] }
+    const { claims, ...ingested } = await ingestReports(database, agentId, reports, along)
+    aside?.settle(claims)
+    notifier.tell('sweep_changed', ingested.sweepIds)
+    const queueNames = ingested.queued.map((attempt) => attempt.queueName)
+    notifier.tell('attempts_queued', queueNames)
+    return { statuses: ingested.statuses, claimed: claims.filter((one) => one.result === 'claimed') }
+  } catch (error) {
+    aside?.settle(null)
+    throw error
+  }
+}
+
 async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context: ApiContext): Promise<ClaimReply> {
-  const { attemptTokens, broker, database } = context
   const agent = await knownAgent(agentId, context)
-  const gone = new AbortController()
+  const gone = whenGone(reply)
+  // An agent that drains still waits, so that it does not ask again and again.
+  const room = agent.state === 'ready' ? body.room : { ...body.room, slots: 0, gpuSlots: 0 }
+  const claimed = await context.broker.claim({ ...body, room, agentId, queues: agent.queues, gone })
+  return assign(agentId, claimed, reply, context)
+}
+
+/** What an agent needs to run what it has claimed; given back when the reply does not get through. */
+async function assign(
+  agentId: AgentId,
+  claimed: readonly ClaimedAttempt[],
+  reply: FastifyReply,
+  context: ApiContext,
+): Promise<ClaimReply> {
+  if (claimed.length === 0) return { assignments: [] }
+  const { attemptTokens, database } = context
   let isSent = false
   reply.raw.once('finish', () => {
     isSent = true
   })
-  reply.raw.once('close', () => gone.abort())
-  // An agent that drains still waits, so that it does not ask again and again.
-  const room = agent.state === 'ready' ? body.room : { ...body.room, slots: 0, gpuSlots: 0 }
-  const claimed = await broker.claim({ ...body, room, agentId, queues: agent.queues, gone: gone.signal })
-  if (claimed.length === 0) return { assignments: [] }
-  // The connection closes after a reply, too; only one that was not sent whole leaves the attempts with nobody.
   const giveBackUnsent = () => {
     if (!isSent) void giveBack(agentId, claimed, context)
   }
-  if (gone.signal.aborted) giveBackUnsent()
-  else gone.signal.addEventListener('abort', giveBackUnsent, { once: true })
+  const gone = whenGone(reply)
+  if (gone.aborted) giveBackUnsent()
+  else gone.addEventListener('abort', giveBackUnsent, { once: true })
   try {
     const definitions = await Promise.all(claimed.map((one) => sweepDefinition(database, one.sweepId)))
     return { assignments: claimed.map((one, i) => assignmentOf(one, at(definitions, i), attemptTokens)) }
@@ -195,6 +231,14 @@ async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context
     void giveBack(agentId, claimed, context)
     throw error
   }
+}
+
+/** Aborts when the connection of a request closes, which it also does after the whole reply was sent. */
+function whenGone({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController()
+  if (raw.destroyed) gone.abort()
+  else raw.once('close', () => gone.abort())
+  return gone.signal
 }
 
 /** Ends claims that nobody has heard of, so that the trials go back to the queue now and not when the lease runs out. */

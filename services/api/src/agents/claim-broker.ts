@@ -1,8 +1,8 @@
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
-import { type AgentId, type AttemptId, attemptParts } from '@sweep/spec/ids'
+import { type AgentId, type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
 import type { Room } from '@sweep/spec/wire/agent-protocol'
-import { type ClaimedAttempt, claimAttempts } from '@sweep/store/attempts'
+import { type ClaimedAttempt, type ClaimResult, claimAttempts } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { loadPool } from '@sweep/store/pool'
 import type { Logger } from 'pino'
@@ -32,6 +32,12 @@ export interface ClaimRequest {
   readonly waitMs: number
   /** Aborts when nobody waits for the answer any more. */
   readonly gone: AbortSignal
+}
+
+/** Tickets that a report claims in its own transaction. `settle` must be called, with null when that failed. */
+export interface Aside {
+  readonly attemptIds: readonly AttemptId[]
+  settle(results: readonly ClaimResult[] | null): void
 }
 
 interface Poll {
@@ -102,6 +108,36 @@ export class ClaimBroker {
       this.#serveAll()
       this.#finishImpatient()
     })
+  }
+
+  /**
+   * Takes tickets at hand that fit and belong to these sweeps, from the head of each line: whoever reports of a sweep
+   * locks its row anyway, and can claim in passing.
+   */
+  setAside(request: Pick<ClaimRequest, 'queues' | 'room' | 'max'>, sweepIds: ReadonlySet<SweepId>): Aside {
+    let { room } = request
+    const taken = new Map<TicketLine, AttemptId[]>()
+    let left = this.#isClosed ? 0 : request.max
+    for (const line of this.#lines.values()) {
+      if (!request.queues.includes(line.queue)) continue
+      const most = Math.min(left, howManyFit(room, line.shape))
+      const other = line.ready.findIndex((id) => !sweepIds.has(attemptParts(id).sweepId))
+      const ids = line.ready.splice(0, other === -1 ? most : Math.min(most, other))
+      if (ids.length === 0) continue
+      taken.set(line, ids)
+      left -= ids.length
+      room = takeRoom(room, line.shape, ids.length)
+      this.#used(line, 0)
+    }
+    return {
+      attemptIds: [...taken.values()].flat(),
+      settle: (results) => {
+        const held = new Set(results?.filter((one) => one.result === 'held').map((one) => one.attemptId))
+        for (const [line, ids] of taken) {
+          for (const id of ids) if (results === null || held.has(id)) line.held.add(id)
+        }
+      },
+    }
   }
 
   /** Answers everybody who waits, with nothing, and puts the tickets at hand back into their queues. */
@@ -198,13 +234,25 @@ export class ClaimBroker {
       poll.busy += 1
       void this.#claimFor(line, poll, ids)
     }
-    // Where trials are long, tickets at hand would only be put back.
-    const now = performance.now()
-    const ahead = now - line.usedAt < IDLE_MS ? AHEAD : 0
-    if (isUsed) line.usedAt = now
+    if (isUsed) this.#used(line, wanted)
+    else {
+      if (wanted > 0) void this.#take(line, wanted + this.#ahead(line))
+      this.#watchIdle(line, false)
+    }
+  }
+
+  /** Tickets of a line were tried, and more of them are wanted: takes those, and a few for the next claim. */
+  #used(line: TicketLine, wanted: number): void {
+    const ahead = this.#ahead(line)
+    line.usedAt = performance.now()
     if (wanted > 0) void this.#take(line, wanted + ahead)
-    else if (isUsed && line.ready.length < ahead / 2) void this.#take(line, ahead - line.ready.length)
-    this.#watchIdle(line, isUsed)
+    else if (line.ready.length < ahead / 2) void this.#take(line, ahead - line.ready.length)
+    this.#watchIdle(line, true)
+  }
+
+  /** Where trials are long, tickets at hand would only be put back. */
+  #ahead(line: TicketLine): number {
+    return performance.now() - line.usedAt < IDLE_MS ? AHEAD : 0
   }
 
   async #take(line: TicketLine, count: number): Promise<void> {
