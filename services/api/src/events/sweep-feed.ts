@@ -51,8 +51,8 @@ export class SweepFeed {
     const reader: Reader = { stream, cursor: after ?? 0, isLive: false }
     this.#readers.add(reader)
     stream.ended.addEventListener('abort', () => this.#readers.delete(reader))
-    void this.#sendView([reader])
-    if (after !== undefined) void this.#catchUp(reader)
+    // The state first, as promised: read side by side, the facts would sometimes win.
+    void this.#sendView([reader]).then(() => (after === undefined ? undefined : this.#catchUp(reader)))
   }
 
   /** Something may have happened. */
