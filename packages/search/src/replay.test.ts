@@ -11,6 +11,9 @@ const grid = spaceOf({ name: 'a', type: 'int', min: 1, max: 9 }, { name: 'b', ty
 const documents = {
   'random and asha': documentOf({ earlyTerminate: { type: 'asha', brackets: 2 } }),
   'random and median': documentOf({ earlyTerminate: { type: 'median' }, metric: { name: 'l', goal: 'maximize' } }),
+  'tpe and asha': documentOf({ method: 'tpe', earlyTerminate: { type: 'asha' } }),
+  'sobol and median': documentOf({ method: 'sobol', earlyTerminate: { type: 'median' } }),
+  'lhs and asha': documentOf({ method: 'lhs', earlyTerminate: { type: 'asha' } }),
   'grid and hyperband': documentOf({ method: 'grid', space: grid, earlyTerminate: { type: 'hyperband', minIter: 1 } }),
 }
 

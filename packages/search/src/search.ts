@@ -3,10 +3,13 @@ import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { asha } from './asha/asha-pruner.ts'
 import { gridSampler } from './grid/grid-sampler.ts'
 import { wandbHyperband } from './hyperband-wandb/wandb-hyperband-pruner.ts'
+import { lhsSampler } from './lhs/lhs-sampler.ts'
 import { median } from './median/median-pruner.ts'
 import { type PrunerRun, startPruner } from './pruner.ts'
 import { randomSampler } from './random/random-sampler.ts'
 import { type SamplerRun, type SamplerSettings, startSampler } from './sampler.ts'
+import { sobolSampler } from './sobol/sobol-sampler.ts'
+import { tpeSampler } from './tpe/tpe-sampler.ts'
 
 type Start = (document: SweepDocument, settings: SamplerSettings) => SamplerRun
 
@@ -14,6 +17,9 @@ type Start = (document: SweepDocument, settings: SamplerSettings) => SamplerRun
 const SAMPLERS: Record<SweepDocument['method'], Start> = {
   grid: (document, settings) => startSampler(gridSampler, document.space, document.seed, settings),
   random: (document, settings) => startSampler(randomSampler, document.space, document.seed, settings),
+  sobol: (document, settings) => startSampler(sobolSampler, document.space, document.seed, settings),
+  lhs: (document, settings) => startSampler(lhsSampler, document.space, document.seed, settings),
+  tpe: (document, settings) => startSampler(tpeSampler, document.space, document.seed, settings),
 }
 
 export interface Search {

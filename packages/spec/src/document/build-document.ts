@@ -37,8 +37,8 @@ export function buildDocument(
   if (space === null || command === null || report.hasErrors) return null
   const { metric, resources, retry, budget, capture, early_terminate: early } = input
   const trials = smallest(input.run_cap, budget?.trials)
-  if (input.method === 'random' && trials === undefined && budget === undefined && metric?.target === undefined) {
-    report.warn(['method'], 'a random search without a limit never ends', {
+  if (input.method !== 'grid' && trials === undefined && budget === undefined && metric?.target === undefined) {
+    report.warn(['method'], `a ${input.method === 'random' ? 'random search' : 'search'} without a limit never ends`, {
       hint: 'Add run_cap: 50, a budget or metric.target.',
     })
   }
@@ -47,7 +47,7 @@ export function buildDocument(
     description: input.description,
     project: input.project,
     tags: input.tags,
-    method: input.method,
+    method: input.method === 'bayes' ? 'tpe' : input.method,
     metric: metric && { name: metric.name, goal: metric.goal, target: metric.target, summary: metric.summary },
     space,
     earlyTerminate: early && readEarlyTerminate(early),

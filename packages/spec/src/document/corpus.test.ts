@@ -50,8 +50,7 @@ test.runIf(isThere)('the corpus is whole', () => {
 test.each(files)('$file ($kind)', (entry) => {
   const { file, kind, features } = entry
   const overrides: Record<string, Json> = {}
-  // Bayes is not there yet; files for W&B's Python API name no program.
-  if (features.includes('method:bayes')) overrides['method'] = 'random'
+  // Files for W&B's Python API name no program.
   if (!features.includes('top:program') && !features.includes('top:command')) overrides['program'] = 'train.py'
   const source = readFileSync(`${FOLDER}${file}`, 'utf8')
   const { document, diagnostics } = parse(source, overrides)

@@ -18,7 +18,7 @@ test('a bad bound', () => {
 test('a misspelt method', () => {
   expect(shown(`method: radnom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "radnom", but must be one of grid, random',
+      'sweep.yaml:1:9: error: method is "radnom", but must be one of grid, random, sobol, lhs, tpe, bayes',
       '  1 | method: radnom',
       '    |         ^^^^^^',
       '  Did you mean "random"?',
@@ -26,13 +26,13 @@ test('a misspelt method', () => {
   )
 })
 
-test('a method that is not there yet', () => {
-  expect(shown(`method: bayes\n${HEAD}`)).toBe(
+test("a method of one's own", () => {
+  expect(shown(`method: custom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "bayes", but must be one of grid, random',
-      '  1 | method: bayes',
-      '    |         ^^^^^',
-      '  method: bayes is not there yet; use method: random.',
+      'sweep.yaml:1:9: error: method is "custom", but must be one of grid, random, sobol, lhs, tpe, bayes',
+      '  1 | method: custom',
+      '    |         ^^^^^^',
+      '  A method of your own is not supported; use method: bayes.',
     ].join('\n'),
   )
 })

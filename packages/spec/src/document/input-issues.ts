@@ -4,6 +4,7 @@ import { type DocumentPath, pathText } from './diagnostic.ts'
 import { DISTRIBUTIONS, ParameterInput, SweepInput } from './input-schema.ts'
 import type { Report } from './report.ts'
 import { nodeAt, type SourceNode, toJson } from './source-node.ts'
+import { METHODS } from './sweep-document.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -79,7 +80,7 @@ function missingHint(root: SourceNode, path: DocumentPath, expected: string): st
     present.filter((candidate) => !known.has(candidate)),
   )
   if (misspelt !== null) return `"${misspelt}" was seen; did you mean "${key}"?`
-  if (key === 'method' && path.length === 1) return 'Add method: random, or method: grid.'
+  if (key === 'method' && path.length === 1) return 'Add method: bayes, method: random or method: grid.'
   if (key === 'parameters' && path.length === 1)
     return 'Add the search space, such as parameters: {lr: {min: 0.001, max: 0.1}}.'
   return `It must be ${expected}.`
@@ -88,8 +89,8 @@ function missingHint(root: SourceNode, path: DocumentPath, expected: string): st
 function valueHint(path: DocumentPath, node: SourceNode): string | undefined {
   if (path.length === 1 && path[0] === 'method') {
     const value = node.kind === 'scalar' ? String(node.value) : ''
-    if (value === 'bayes' || value === 'custom') return `method: ${value} is not there yet; use method: random.`
-    return didYouMeanHint(value, ['grid', 'random'])
+    if (value === 'custom') return 'A method of your own is not supported; use method: bayes.'
+    return didYouMeanHint(value, [...METHODS, 'bayes'])
   }
   if (path.at(-1) === 'distribution' && node.kind === 'scalar') return didYouMeanHint(String(node.value), DISTRIBUTIONS)
   if (path.length === 1 && path[0] === 'metric' && node.kind === 'scalar' && typeof node.value === 'string') {

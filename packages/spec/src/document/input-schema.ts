@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { DURATION_EXAMPLES, MEMORY_EXAMPLES, parseDuration, parseMemory } from '../units.ts'
+import { METHODS } from './sweep-document.ts'
 
 /**
  * The YAML shape of a sweep, before units, defaults and distributions are resolved. Every `error` says what would do,
@@ -174,7 +175,9 @@ export const SweepInput = z.strictObject(
     description: z.string({ error: 'text' }).max(10_000, { error: 'text of at most 10000 characters' }).optional(),
     project: text(200).optional().describe('The project the sweep belongs to; "default" when left out.'),
     tags: z.array(text(100), { error: 'a list of text' }).max(100, { error: 'a list of at most 100' }).optional(),
-    method: oneOf(['grid', 'random']).describe('How configs are chosen.'),
+    method: oneOf([...METHODS, 'bayes']).describe(
+      "How configs are chosen; bayes is W&B's name for a model-based method, tpe.",
+    ),
     metric: MetricInput.optional().describe('What the sweep optimises.'),
     parameters: z.record(z.string(), ParameterInput, { error: 'a map of parameters' }).describe('The search space.'),
     early_terminate: EarlyTerminateInput.optional().describe('How bad trials are stopped early.'),

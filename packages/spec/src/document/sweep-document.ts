@@ -87,12 +87,15 @@ export const Capture = z.strictObject({
 })
 export type Capture = z.infer<typeof Capture>
 
+/** How configs are chosen; a sampler each in `search`. */
+export const METHODS = ['grid', 'random', 'sobol', 'lhs', 'tpe'] as const
+
 export const SweepDocument = z.strictObject({
   name: z.string().max(200).optional(),
   description: z.string().max(10_000).optional(),
   project: z.string().max(200).default('default'),
   tags: z.array(z.string().max(100)).default([]),
-  method: z.enum(['grid', 'random']),
+  method: z.enum(METHODS),
   metric: Metric.optional(),
   space: SearchSpace,
   earlyTerminate: EarlyTerminate.optional(),

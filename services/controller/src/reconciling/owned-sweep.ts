@@ -9,7 +9,13 @@ import type { BudgetUse } from '@sweep/store/sweep-control'
 import type { OwnView } from '../planning/view.ts'
 
 /** Whether configs depend on what trials before them reported. */
-const LEARNS: Record<SweepDocument['method'], boolean> = { grid: false, random: false }
+const LEARNS: Record<SweepDocument['method'], boolean> = {
+  grid: false,
+  random: false,
+  sobol: false,
+  lhs: false,
+  tpe: true,
+}
 
 const SHORT_PATIENCE_MS = 5
 const LONG_PATIENCE_MS = 50

@@ -1,0 +1,145 @@
+import type { Config } from '@sweep/spec/search-space'
+import { expect, test } from 'vitest'
+import type { SamplerRun } from '../sampler.ts'
+import { createSearch } from '../search.ts'
+import { contains } from '../space/contains.ts'
+import { documentOf, mixedSpace } from '../testing/documents.ts'
+import { created, report } from '../testing/histories.ts'
+import { samplerContract } from '../testing/sampler-contract.ts'
+import { allSpaces, spaceOf } from '../testing/spaces.ts'
+import { tpeSampler } from './tpe-sampler.ts'
+
+samplerContract(tpeSampler, allSpaces)
+
+const square = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
+
+function finished(trial: number, value: number | null, state: 'completed' | 'pruned' | 'failed' = 'completed') {
+  return { kind: 'trial-ended', trial, state, value, reason: 'test' } as const
+}
+
+/** Sequential trials of an objective; returns the sampler and the configs, in their order. */
+function run(
+  trials: number,
+  objective: (config: Config) => number | null,
+  options: { readonly space?: typeof square; readonly seed?: number; readonly goal?: 'minimize' | 'maximize' } = {},
+): { sampler: SamplerRun; configs: Config[] } {
+  const { space = square, seed = 1, goal = 'minimize' } = options
+  let { sampler } = createSearch(documentOf({ method: 'tpe', seed, space, metric: { name: 'loss', goal } }))
+  const configs: Config[] = []
+  for (let trial = 1; trial <= trials; trial += 1) {
+    const [suggestion] = sampler.ask(1).suggestions
+    if (suggestion === undefined) break
+    configs.push(suggestion.config)
+    const value = objective(suggestion.config)
+    sampler = sampler.tell(created(trial, suggestion.config, suggestion.draw))
+    sampler = sampler.tell(finished(trial, value, value === null ? 'failed' : 'completed'))
+  }
+  return { sampler, configs }
+}
+
+const bowl = ({ x, y }: Config) => (Number(x) - 0.8) ** 2 + (Number(y) - 0.3) ** 2
+const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
+
+test('it gathers around the optimum, whichever way the metric goes', () => {
+  for (const goal of ['minimize', 'maximize'] as const) {
+    const sign = goal === 'minimize' ? 1 : -1
+    const losses = [1, 2, 3, 4, 5].map((seed) =>
+      Math.min(...run(60, (config) => sign * bowl(config), { seed, goal }).configs.map(bowl)),
+    )
+    // Sixty random points have a median best of 0.0037.
+    expect(median(losses)).toBeLessThan(0.0015)
+  }
+})
+
+test('trials that failed are kept away from', () => {
+  const { configs } = run(80, (config) => (Number(config['x']) > 0.5 ? null : Number(config['y'])))
+  const late = configs.slice(40)
+  expect(late.filter((config) => Number(config['x']) > 0.5).length).toBeLessThan(late.length / 4)
+})
+
+test('what a condition switches on is learned apart from what it does not', () => {
+  const space = spaceOf(
+    { name: 'kind', type: 'choice', values: ['a', 'b', 'c'] },
+    { name: 'p', type: 'float', min: 0, max: 1, when: { kind: ['a'] } },
+    { name: 'q', type: 'float', min: 0, max: 1, when: { kind: ['b'] } },
+  )
+  const { configs } = run(
+    100,
+    ({ kind, p, q }) => (kind === 'a' ? 0.2 + Math.abs(Number(p) - 0.9) : kind === 'b' ? Math.abs(Number(q) - 0.1) : 1),
+    { space },
+  )
+  for (const config of configs) expect(contains(space, config)).toBe(true)
+  const late = configs.slice(60)
+  expect(late.filter(({ kind }) => kind === 'b').length).toBeGreaterThan(late.length / 2)
+  const q = late.flatMap((config) => (config['q'] === undefined ? [] : [Number(config['q'])]))
+  expect(Math.abs(median(q) - 0.1)).toBeLessThan(0.15)
+})
+
+test('trials that run at the same time keep their distance', () => {
+  const { sampler } = run(40, bowl)
+  const configs = sampler.ask(16).suggestions.map(({ config }) => config)
+  const distances = configs.flatMap((one, index) =>
+    configs
+      .slice(index + 1)
+      .map((other) => Math.hypot(Number(one['x']) - Number(other['x']), Number(one['y']) - Number(other['y']))),
+  )
+  expect(Math.min(...distances)).toBeGreaterThan(1e-3)
+})
+
+test('pruned trials count by how far they got, behind those that went to the end', () => {
+  let { sampler } = createSearch(documentOf({ method: 'tpe', space: square }))
+  for (let trial = 1; trial <= 40; trial += 1) {
+    // Two that got far lie at the right; what was stopped at once lies at the left, with better numbers.
+    const isFar = trial % 10 === 0
+    sampler = sampler.tell(created(trial, { x: isFar ? 0.9 : 0.1, y: trial / 50 }, trial - 1))
+    sampler = sampler.tell(report(trial, isFar ? 9 : 1, isFar ? 0.5 : 0.4))
+    sampler = sampler.tell(finished(trial, isFar ? 0.5 : 0.4, 'pruned'))
+  }
+  const xs = sampler.ask(20).suggestions.map(({ config }) => Number(config['x']))
+  expect(xs.filter((x) => x > 0.5).length).toBeGreaterThan(12)
+})
+
+test('a trial that is asked for again loses its old end', () => {
+  const { sampler, configs } = run(40, bowl)
+  const losses = configs.map(bowl)
+  const best = losses.indexOf(Math.min(...losses)) + 1
+  const failed = sampler
+    .tell({ kind: 'trial-requeued', trial: best, by: 'somebody' })
+    .tell(finished(best, null, 'failed'))
+  const restored = failed.tell({ kind: 'trial-requeued', trial: best, by: 'x' }).tell(finished(best, losses[best - 1]!))
+  expect(failed.ask(8)).not.toEqual(sampler.ask(8))
+  expect(restored.ask(8)).toEqual(sampler.ask(8))
+})
+
+test('a finite space is used up exactly once', () => {
+  const space = spaceOf(
+    { name: 'a', type: 'choice', values: ['p', 'q', 'r'] },
+    { name: 'b', type: 'int', min: 1, max: 7 },
+  )
+  const { sampler, configs } = run(30, ({ b }) => Number(b), { space })
+  expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(21)
+  expect(configs).toHaveLength(21)
+  expect(sampler.ask(1)).toEqual({ suggestions: [], exhausted: true })
+})
+
+test('10,000 choices, a million integers, one choice and no width are all the same to it', () => {
+  const space = spaceOf(
+    { name: 'many', type: 'choice', values: Array.from({ length: 10_000 }, (_, index) => `v${index}`) },
+    { name: 'wide', type: 'int', min: 1, max: 1_000_000 },
+    { name: 'one', type: 'choice', values: ['only'] },
+    { name: 'none', type: 'float', min: 0.5, max: 0.5 },
+    { name: 'same', type: 'int', min: 3, max: 3 },
+  )
+  const { configs } = run(40, ({ wide }) => Number(wide), { space })
+  for (const config of configs) expect(contains(space, config)).toBe(true)
+})
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial gives %s it still proposes', (value) => {
+  const { configs } = run(30, () => value, { space: mixedSpace })
+  expect(configs).toHaveLength(30)
+})
+
+test('the reason names how many trials it learned from', () => {
+  expect(run(5, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/5 of 10 trials to learn from/)
+  expect(run(30, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/^like the best 5 of 30 trials/)
+})

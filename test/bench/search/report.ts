@@ -1,0 +1,99 @@
+import { duel, meanRanks, meanRatio, medianRatio, SMALLEST_RATIO, type Yardstick } from './comparison.ts'
+import { type Entrant, hasRun, regretsAt } from './outcomes.ts'
+import { mannWhitney, median } from './statistics.ts'
+
+/** Budgets that get a column. */
+const REPORTED = [25, 50, 100, 200]
+
+export interface Comparison {
+  readonly yardstick: Yardstick
+  readonly ours: readonly Entrant[]
+  /** Those with something on every task; empty without the suite's files. */
+  readonly baselines: readonly Entrant[]
+  /** Budgets up to the number of trials. */
+  readonly budgets: readonly number[]
+}
+
+/** Tables for people. */
+export function printComparison({ yardstick, ours, baselines, budgets }: Comparison): void {
+  const { tasks } = yardstick
+  const all = [...ours, ...baselines]
+  const columns = budgets.filter((budget) => REPORTED.includes(budget))
+  const figures = (title: string, figure: (entrant: Entrant, budget: number) => number | undefined) =>
+    printTable(
+      [title, ...columns.map(String)],
+      all.map((entrant) => [entrant.label, ...columns.map((budget) => inDigits(figure(entrant, budget)))]),
+    )
+
+  figures(
+    `mean regret over random's, geometric mean over ${tasks.length} tasks (a ratio below ${SMALLEST_RATIO} counts as that)`,
+    (entrant, budget) => meanRatio(yardstick, entrant, budget),
+  )
+  figures("median regret over random's mean, median over tasks", (entrant, budget) =>
+    medianRatio(yardstick, entrant, budget),
+  )
+  const rankAt = new Map(columns.map((budget) => [budget, meanRanks(tasks, all, budget)]))
+  figures('mean rank over tasks by median regret', (entrant, budget) => rankAt.get(budget)?.get(entrant))
+
+  if (baselines.length === 0) return
+  printTable(
+    ['tasks won / tied / lost over seeds, p < 0.05 (Mann-Whitney U), after', ...baselines.map(({ label }) => label)],
+    ours.map((entrant) => [
+      entrant.label,
+      ...baselines.map((rival) => {
+        const result = duel(tasks, budgets, entrant, rival)
+        return result ? `${result.wins}/${result.ties}/${result.losses} @${result.budget}` : '-'
+      }),
+    ]),
+  )
+  printTasks(tasks, ours, baselines, columns)
+}
+
+/** The baseline that our samplers are marked against in the table of tasks. */
+const RIVAL = 'optuna-tpe'
+
+function printTasks(
+  tasks: readonly string[],
+  ours: readonly Entrant[],
+  baselines: readonly Entrant[],
+  columns: readonly number[],
+): void {
+  const budget = columns.at(-1)
+  if (budget === undefined) return
+  const present = [...ours, ...baselines].filter((entrant) => hasRun(entrant, tasks, budget))
+  const rival = baselines.find(({ label }) => label === RIVAL)
+  const mark = (entrant: Entrant, task: string) => {
+    const theirs = rival && regretsAt(rival, task, budget)
+    if (theirs === undefined || !ours.includes(entrant)) return ''
+    const verdict = mannWhitney(regretsAt(entrant, task, budget)!, theirs)
+    return { lower: ' +', higher: ' -', undecided: '  ' }[verdict]
+  }
+  printTable(
+    [
+      `median regret after ${budget}; + and -: better and worse than ${RIVAL}, p < 0.05`,
+      ...present.map(({ label }) => label),
+    ],
+    tasks.map((task) => [
+      task,
+      ...present.map((entrant) => inDigits(median(regretsAt(entrant, task, budget)!)) + mark(entrant, task)),
+    ]),
+  )
+}
+
+/** The first cell of the heading stands above, as it is a sentence and would make its column wide. */
+function printTable(heading: readonly string[], rows: readonly (readonly string[])[]): void {
+  const [title, ...names] = heading
+  const lines = [['', ...names], ...rows]
+  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
+  console.log(`\n${title}`)
+  for (const line of lines) {
+    const cells = line.map((cell, column) =>
+      column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+    )
+    console.log(`  ${cells.join('  ').trimEnd()}`)
+  }
+}
+
+function inDigits(value: number | undefined): string {
+  return value === undefined ? '-' : String(Number(value.toPrecision(3)))
+}
