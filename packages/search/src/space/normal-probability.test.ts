@@ -17,11 +17,11 @@ test('far out it is 0 and 1, and not a number for none', () => {
   expect([-40, 40, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY].map(normalProbability)).toEqual([0, 1, 0, 1])
 })
 
-test('the table is never further off than 1e-7, and never falls', () => {
+test('the table is never further off than 2e-7, and never falls', () => {
   let before = 0
   for (let z = -9; z <= 9; z += 0.00173) {
     const near = nearNormalProbability(z)
-    expect(Math.abs(near - normalProbability(z))).toBeLessThan(1e-7)
+    expect(Math.abs(near - normalProbability(z))).toBeLessThan(2e-7)
     expect(near).toBeGreaterThanOrEqual(before - 1e-15)
     before = near
   }

@@ -26,7 +26,7 @@ const CELLS = 8192
 const table = new Float64Array(CELLS + 1)
 for (let i = 0; i <= CELLS; i += 1) table[i] = normalProbability(FURTHEST * ((2 * i) / CELLS - 1))
 
-/** The same to 1e-7, read off a table, where it is wanted many thousand times a suggestion. */
+/** The same to 2e-7, read off a table, where it is wanted many thousand times a suggestion. */
 export function nearNormalProbability(z: number): number {
   if (!(z > -FURTHEST)) return 0
   if (z >= FURTHEST) return 1
