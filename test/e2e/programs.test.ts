@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -73,9 +73,16 @@ test.concurrent('steps out of order and repeated are kept as they came', async (
 })
 
 test.concurrent('the points of an attempt that has ended are packed before long, and read the same', async () => {
-  const { id } = await outcome(
-    once(`for step in 1 2 3; do echo "{\\"step\\":$step,\\"val_loss\\":0.$step}" >> "$SWEEP_METRICS"; sleep 0.1; done`),
+  // Points that come in one report are left as they are, so the second waits until the first has arrived.
+  const go = join(folder, 'go-on-to-the-second-point')
+  const line = (step: number) => `echo '{"step":${step},"val_loss":0.${step}}' >> "$SWEEP_METRICS"`
+  const script = `${line(1)}; until [ -e ${go} ]; do sleep 0.05; done; ${line(2)}; ${line(3)}`
+  const id = await createSweep(server, once(script), folder)
+  await waitFor(
+    async () => (await getSweep(server, id)).trials.running === 1 && (await getTrial(server, id, 1)).reports === 1,
   )
+  await writeFile(go, '')
+  await finished(server, id)
   const url = await postgresOf(server)
   const packed = `select c.count from metric_chunks c join attempts a on a.key = c.attempt_key where a.sweep_id = $1`
   await waitFor(async () => (await querySql(url, packed, [id])).rowCount === 1, 30_000)
