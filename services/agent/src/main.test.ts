@@ -8,6 +8,8 @@ import { startTimeOf } from '@sweep/launchers/process/process-identity'
 import { rolldown } from 'rolldown'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { FakeServer, type Known } from './fake-server.ts'
+import { HOME_TAG } from './home/agent-home.ts'
+import { lockHome } from './home/home-lock.ts'
 import { ENDS_WITH_STDIN } from './parent-pipe.ts'
 
 /** The agent and its reaper as processes of their own, as they are shipped. */
@@ -95,6 +97,21 @@ test('after kill -9 of the agent nothing of its programs is left when their leas
   const began = performance.now()
   await until(() => livingOf(pids).length === 0)
   expect(performance.now() - began).toBeLessThan(server.leaseMs + 3000)
+})
+
+test.each([
+  ['the agent itself, not quite dead yet', 'own', false],
+  ['a successor', 'other', true],
+])('a reaper whose home is locked by %s does what it should', async (_who, nonce, lives) => {
+  const lock = lockHome(home, nonce)
+  const program = spawn('sleep', ['300'], { env: { PATH: process.env['PATH'], [HOME_TAG]: home } })
+  const reaper = spawn(process.execPath, [join(dist, 'reaper.js'), home, '0', 'own'])
+  children.push(program, reaper)
+  const gone = new Promise((resolve) => reaper.once('exit', resolve))
+  reaper.stdin?.end('lease 1\n')
+  await gone
+  expect(startTimeOf(program.pid ?? 0) !== null).toBe(lives)
+  lock?.release()
 })
 
 test('an agent that is back before the lease runs out takes its programs over, and the reaper lets them be', async () => {

@@ -8,22 +8,28 @@ import { homeHolder } from './home/home-lock.ts'
  * our standard input and writes a line for each lease it was granted; when that end closes without `bye`, we wait until
  * the last lease is about to run out, and end every program of that home, unless another agent has taken it over.
  *
- * Arguments: the agent's home, and how long before the end of the lease to act (ms).
+ * Arguments: the agent's home, how long before the end of the lease to act (ms), and what the agent marked its lock of
+ * the home with: the kernel closes the files of a dying process a moment before it counts as dead, and in that moment
+ * its lock must not be taken for that of a successor.
  */
 const GRACE_MS = 2000
 const LOOK_EVERY_MS = 250
 /** Until the agent has told us of a lease. */
 const FIRST_LEASE_MS = 30_000
 
-async function reap(home: string, marginMs: number): Promise<void> {
+async function reap(home: string, marginMs: number, nonce: string): Promise<void> {
+  const isTakenOver = () => {
+    const holder = homeHolder(home)
+    return holder !== null && holder.nonce !== nonce
+  }
   const leaseEnd = await untilAgentIsGone()
   if (leaseEnd === null) return
   while (performance.now() < leaseEnd - marginMs) {
     // Whoever has the home now knows what runs, and decides.
-    if (homeHolder(home) !== null) return
+    if (isTakenOver()) return
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
-  if (homeHolder(home) === null) await endTagged(HOME_TAG, home, GRACE_MS)
+  if (!isTakenOver()) await endTagged(HOME_TAG, home, GRACE_MS)
 }
 
 /** When the last lease ends, by the clock of `performance.now`, or null when the agent said goodbye. */
@@ -46,8 +52,8 @@ async function untilAgentIsGone(): Promise<number | null> {
 // Whoever stops the agent by a signal to its group or terminal must not stop us with it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-const [home, marginMs] = process.argv.slice(2)
+const [home, marginMs, nonce] = process.argv.slice(2)
 if (home !== undefined) {
-  await reap(home, Number(marginMs))
+  await reap(home, Number(marginMs), nonce ?? '')
   process.exit(0)
 }

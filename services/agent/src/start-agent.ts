@@ -149,7 +149,7 @@ class Agent implements AgentHandle {
       onAssignment: (assignment) => this.#begin(assignment),
     })
     const reaper = deps.reaperPath === undefined ? findReaper() : (deps.reaperPath ?? undefined)
-    this.#reaper = new ReaperLink(reaper, home.path, this.#log)
+    this.#reaper = new ReaperLink(reaper, home, this.#log)
     this.#sampler = new Sampler(deps.queryGpus ?? queryNvidiaSmi)
     this.#backoff = new Backoff(random)
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)

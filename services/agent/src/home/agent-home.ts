@@ -35,11 +35,14 @@ export type LiveRecord = z.infer<typeof LiveRecord>
 export class AgentHome {
   readonly path: string
   readonly name: string
+  /** What the lock of the home is marked with while it is ours. */
+  readonly nonce: string
   readonly #release: () => void
 
-  private constructor(path: string, name: string, release: () => void) {
+  private constructor(path: string, name: string, nonce: string, release: () => void) {
     this.path = path
     this.name = name
+    this.nonce = nonce
     this.#release = release
   }
 
@@ -55,7 +58,7 @@ export class AgentHome {
         makeFolders(join(path, 'live'))
         makeFolders(join(path, 'runs'))
         const lock = lockHome(path, nonce)
-        if (lock !== null) return new AgentHome(path, unique, lock.release)
+        if (lock !== null) return new AgentHome(path, unique, nonce, lock.release)
       } catch (cause) {
         throw new SweepError(
           'invalid-request',

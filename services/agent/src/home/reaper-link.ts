@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import type { Logger } from 'pino'
+import type { AgentHome } from './agent-home.ts'
 
 /** How long before the end of a lease the reaper acts, at most; and at most a fifth of the lease. */
 const MARGIN_MS = 5000
@@ -7,13 +8,13 @@ const MARGIN_MS = 5000
 /** The agent's side of the reaper; see `reaper.ts`. */
 export class ReaperLink {
   readonly #path: string | undefined
-  readonly #home: string
+  readonly #home: AgentHome
   readonly #log: Logger
   #child: ChildProcess | undefined
   #isClosed = false
 
   /** @param path the bundled reaper; undefined means that there is none, and that programs outlive a killed agent */
-  constructor(path: string | undefined, home: string, log: Logger) {
+  constructor(path: string | undefined, home: AgentHome, log: Logger) {
     this.#path = path
     this.#home = home
     this.#log = log
@@ -35,7 +36,8 @@ export class ReaperLink {
   }
 
   #start(path: string, marginMs: number): ChildProcess {
-    const child = spawn(process.execPath, ['--max-old-space-size=64', path, this.#home, String(marginMs)], {
+    const { path: home, nonce } = this.#home
+    const child = spawn(process.execPath, ['--max-old-space-size=64', path, home, String(marginMs), nonce], {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',
