@@ -44,7 +44,7 @@ function absorb(words: readonly number[]): [number, number, number, number] {
 }
 
 /** The finaliser of MurmurHash3 (Appleby), a bijection on 32 bits. */
-function mix(word: number): number {
+export function mix(word: number): number {
   let h = word | 0
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b)
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35)

@@ -82,7 +82,11 @@ function sampleInt({ name, min, max, scale }: IntParameter, rng: Rng): number {
 }
 
 function sampleChoice({ values, probabilities }: ChoiceParameter, rng: Rng): Json {
-  if (probabilities === undefined) return values[rng.int(0, values.length - 1)]!
+  return values[probabilities === undefined ? rng.int(0, values.length - 1) : sampleIndex(probabilities, rng)]!
+}
+
+/** An index, each with its share of the sum of the weights. */
+export function sampleIndex(probabilities: readonly number[], rng: Rng): number {
   let left = rng.float() * probabilities.reduce((sum, probability) => sum + probability, 0)
   let last = 0
   for (const [index, probability] of probabilities.entries()) {
@@ -92,7 +96,7 @@ function sampleChoice({ values, probabilities }: ChoiceParameter, rng: Rng): Jso
     if (left < 0) break
   }
   // Rounding may leave a rest past the end; it goes to the last value that can be drawn at all.
-  return values[last]!
+  return last
 }
 
 function sampleNormal({ mu, sigma, scale, quantum }: NormalParameter, rng: Rng): number {

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { randomSampler } from '../random/random-sampler.ts'
-import { configsOf, discrepancy, pointsIn, spaceFillingContract } from '../sobol/space-filling-contract.ts'
 import { mixedSpace } from '../testing/documents.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { configsOf, discrepancy, pointsIn, spaceFillingContract } from '../testing/space-filling-contract.ts'
 import { allSpaces } from '../testing/spaces.ts'
 import { lhsSampler } from './lhs-sampler.ts'
 

@@ -1,8 +1,8 @@
 import type { RngAt } from '../sampler.ts'
-import { drawHashKey } from '../sobol/hash.ts'
-import { owenScramble } from '../sobol/owen-scramble.ts'
 import { sobolDigits } from '../sobol/sobol-sequence.ts'
-import { SHARED_DRAW, spaceFillingSampler } from '../sobol/space-filling-sampler.ts'
+import { drawHashKey } from '../space-filling/keyed-hash.ts'
+import { owenScramble } from '../space-filling/owen-scramble.ts'
+import { SHARED_DRAW, spaceFillingSampler } from '../space-filling/space-filling-sampler.ts'
 import { permuted } from './permutation.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { rngFor } from '../rng.ts'
-import { drawHashKey, type HashKey } from '../sobol/hash.ts'
+import { drawHashKey, type HashKey } from '../space-filling/keyed-hash.ts'
 import { permuted } from './permutation.ts'
 
 const keys = (count: number): HashKey[] => Array.from({ length: count }, (_, seed) => drawHashKey(rngFor(seed, 0)))

@@ -1,4 +1,4 @@
-import { type HashKey, keyedHash } from '../sobol/hash.ts'
+import { type HashKey, keyedHash } from '../space-filling/keyed-hash.ts'
 
 /** Six rounds: four look random (Luby and Rackoff 1988), and the halves of a short index are only a few bits. */
 const ROUNDS = 6

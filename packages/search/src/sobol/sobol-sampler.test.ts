@@ -2,9 +2,9 @@ import { expect, test } from 'vitest'
 import { randomSampler } from '../random/random-sampler.ts'
 import { mixedSpace } from '../testing/documents.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { configsOf, discrepancy, pointsIn, spaceFillingContract } from '../testing/space-filling-contract.ts'
 import { allSpaces } from '../testing/spaces.ts'
 import { sobolSampler } from './sobol-sampler.ts'
-import { configsOf, discrepancy, pointsIn, spaceFillingContract } from './space-filling-contract.ts'
 
 samplerContract(sobolSampler, allSpaces)
 spaceFillingContract(sobolSampler)

@@ -1,7 +1,7 @@
-import { drawHashKey } from './hash.ts'
-import { owenScramble } from './owen-scramble.ts'
+import { drawHashKey } from '../space-filling/keyed-hash.ts'
+import { owenScramble } from '../space-filling/owen-scramble.ts'
+import { SHARED_DRAW, spaceFillingSampler } from '../space-filling/space-filling-sampler.ts'
 import { SOBOL_DIMENSIONS, sobolDigits } from './sobol-sequence.ts'
-import { SHARED_DRAW, spaceFillingSampler } from './space-filling-sampler.ts'
 
 /**
  * The Sobol' sequence under Owen's scrambling, by the seed of the sweep. Its first 2^m points hit each of 2^m equal

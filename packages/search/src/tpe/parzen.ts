@@ -1,5 +1,6 @@
 import { exactExp, exactLog } from '../exact-math.ts'
 import type { Rng } from '../rng.ts'
+import { sampleIndex } from '../sample.ts'
 import type { Axis } from '../space/axis.ts'
 import { nearNormalProbability } from '../space/normal-probability.ts'
 
@@ -130,7 +131,7 @@ export class ParzenEstimator {
     const one = this.#axes[axis]!
     if (one.kind === 'choice') {
       const keeps = !Number.isNaN(center) && rng.float() < keptShare(this.#count, one.prior.length)
-      return keeps ? center : drawIndex(one.prior, rng)
+      return keeps ? center : sampleIndex(one.prior, rng)
     }
     if (Number.isNaN(center)) return rng.float()
     for (let tries = 0; tries < 100; tries += 1) {
@@ -144,16 +145,4 @@ export class ParzenEstimator {
 /** How much of a kernel stays on the value it has seen: more with more kernels, less with more choices. */
 function keptShare(kernels: number, choices: number): number {
   return kernels / (kernels + choices)
-}
-
-function drawIndex(probabilities: readonly number[], rng: Rng): number {
-  let left = rng.float()
-  let last = 0
-  for (const [index, probability] of probabilities.entries()) {
-    if (probability === 0) continue
-    last = index
-    left -= probability
-    if (left < 0) break
-  }
-  return last
 }

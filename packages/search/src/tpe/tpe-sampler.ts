@@ -7,6 +7,7 @@ import { sampleParameter } from '../sample.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
 import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { isActive } from '../space/conditions.ts'
+import { byName } from '../space/quantile.ts'
 import { endedCount, noObservations, type Observations, observe, trialAtRank } from './observations.ts'
 import { type Observed, ParzenEstimator } from './parzen.ts'
 
@@ -38,9 +39,7 @@ export const tpeSampler: Sampler<TpeState> = {
   name: 'tpe',
 
   init(space, settings) {
-    const axes = [...space.parameters]
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .flatMap((parameter) => axisOf(parameter) ?? [])
+    const axes = byName(space.parameters).flatMap((parameter) => axisOf(parameter) ?? [])
     const axisIndex = new Map(axes.map((axis, index) => [axis.name, index]))
     return { issued: nothingIssued(space), settings, axes, axisIndex, observations: noObservations }
   },
@@ -55,7 +54,7 @@ export const tpeSampler: Sampler<TpeState> = {
     const { issued, axes, observations } = state
     const suggestions: Suggestion[] = []
     const proposals = proposalsAfter(issued)
-    const split = endedCount(observations) < STARTUP ? undefined : splitObservations(observations)
+    const split = endedCount(observations) < STARTUP ? undefined : splitObservations(axes, observations)
     const pending = [...entries(observations.pending)].flatMap(({ a: trial }) => coordinatesOf(observations, trial))
     while (suggestions.length < count && !proposals.isUsedUp) {
       const draw = issued.nextDraw + suggestions.length
@@ -72,12 +71,14 @@ export const tpeSampler: Sampler<TpeState> = {
 }
 
 interface Split {
-  readonly good: readonly Observed[]
+  /** The density of the good ones, and how many they are. */
+  readonly likely: ParzenEstimator
+  readonly goodCount: number
   readonly others: readonly Observed[]
   readonly ended: number
 }
 
-function splitObservations(observations: Observations): Split {
+function splitObservations(axes: readonly Axis[], observations: Observations): Split {
   const ended = endedCount(observations)
   const goodCount = Math.min(Math.ceil(GOOD_SHARE * ended), MOST_GOOD)
   const observed = (rank: number, weight: number): Observed[] => {
@@ -90,7 +91,7 @@ function splitObservations(observations: Observations): Split {
   const others = Array.from({ length: shown }, (_, i) => goodCount + Math.floor(((i + 0.5) * left) / shown)).flatMap(
     (rank) => observed(rank, left / shown),
   )
-  return { good, others, ended }
+  return { likely: new ParzenEstimator(axes, good), goodCount, others, ended }
 }
 
 function coordinatesOf({ coordinates }: Observations, trial: number): Float64Array[] {
@@ -100,13 +101,12 @@ function coordinatesOf({ coordinates }: Observations, trial: number): Float64Arr
 
 function propose(
   state: TpeState,
-  { good, others, ended }: Split,
+  { likely, goodCount, others, ended }: Split,
   pending: readonly Float64Array[],
   rng: Rng,
   isIssued: (config: Config) => boolean,
 ): { config: Config; reason: string } | undefined {
   const { axes } = state
-  const likely = new ParzenEstimator(axes, good)
   const unlikely = new ParzenEstimator(axes, [...others, ...pending.map((coordinates) => ({ coordinates, weight: 1 }))])
   let best: { config: Config; score: number } | undefined
   for (let i = 0; i < CANDIDATES; i += 1) {
@@ -119,7 +119,7 @@ function propose(
   const ratio = Number(Math.min(best.score, 700).toPrecision(3))
   return {
     config: best.config,
-    reason: `like the best ${good.length} of ${ended} trials: log density ratio ${ratio}, best of ${CANDIDATES} candidates`,
+    reason: `like the best ${goodCount} of ${ended} trials: log density ratio ${ratio}, best of ${CANDIDATES} candidates`,
   }
 }
 

@@ -15,13 +15,14 @@ import {
 import { AgentList, AgentView } from '@sweep/spec/wire/api'
 import { type AgentRecord, drainAgent, getAgent, heartbeat, listAgents, registerAgent } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
-import { ingestReports } from '@sweep/store/reports'
+import { type Ingested, ingestReports } from '@sweep/store/reports'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import { createToken, spendToken } from '@sweep/store/tokens'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import { hasRole, principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
+import type { Notifier } from '../events/notifier.ts'
 import { SseStream } from '../events/sse.ts'
 import type { App } from '../http/app.ts'
 import { agentView } from './agent-view.ts'
@@ -186,14 +187,20 @@ async function ingest(
     const along = { leaseMs: settings.leaseMs, attemptIds: aside?.attemptIds ?? [] }
     const { claims, ...ingested } = await ingestReports(database, agentId, reports, along)
     aside?.settle(claims)
-    notifier.tell('sweep_changed', ingested.sweepIds)
-    const queueNames = ingested.queued.map((attempt) => attempt.queueName)
-    notifier.tell('attempts_queued', queueNames)
+    tellIngested(ingested, notifier)
     return { statuses: ingested.statuses, claimed: claims.filter((one) => one.result === 'claimed') }
   } catch (error) {
     aside?.settle(null)
     throw error
   }
+}
+
+function tellIngested({ sweepIds, queued }: Pick<Ingested, 'sweepIds' | 'queued'>, notifier: Notifier): void {
+  notifier.tell('sweep_changed', sweepIds)
+  notifier.tell(
+    'attempts_queued',
+    queued.map((attempt) => attempt.queueName),
+  )
 }
 
 async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context: ApiContext): Promise<ClaimReply> {
@@ -248,12 +255,7 @@ async function giveBack(agentId: AgentId, claimed: readonly ClaimedAttempt[], co
   const ended = { at: clock.now(), cause: 'withdrawn' as const, message, exitCode: null, signal: null, seconds: 0 }
   const reports = claimed.map(({ attemptId, epoch }) => ({ attemptId, epoch, batches: [], samples: [], ended }))
   try {
-    const { sweepIds, queued } = await ingestReports(database, agentId, reports)
-    notifier.tell('sweep_changed', sweepIds)
-    notifier.tell(
-      'attempts_queued',
-      queued.map((attempt) => attempt.queueName),
-    )
+    tellIngested(await ingestReports(database, agentId, reports), notifier)
     log.info({ agentId, attempts: claimed.map((one) => one.attemptId) }, 'unheard claims given back')
   } catch (error) {
     log.warn({ err: error, agentId }, 'unheard claims left to their leases')

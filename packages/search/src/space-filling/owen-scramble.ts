@@ -1,4 +1,4 @@
-import { type HashKey, keyedHash } from './hash.ts'
+import { type HashKey, keyedHash } from './keyed-hash.ts'
 
 /**
  * A fraction in [0, 1) whose first 32 binary digits are given, under nested uniform scrambling: whether a digit is

@@ -5,9 +5,9 @@ import { expect, test } from 'vitest'
 import { rngFor } from '../rng.ts'
 import type { Sampler } from '../sampler.ts'
 import { contains } from '../space/contains.ts'
+import type { SpaceFillingState } from '../space-filling/space-filling-sampler.ts'
 import { created } from '../testing/histories.ts'
 import { gridSpaces, spaceOf } from '../testing/spaces.ts'
-import type { SpaceFillingState } from './space-filling-sampler.ts'
 
 const settings = { goal: 'minimize' } as const
 

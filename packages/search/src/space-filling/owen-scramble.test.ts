@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { rngFor } from '../rng.ts'
-import { drawHashKey, type HashKey } from './hash.ts'
+import { sobolDigits } from '../sobol/sobol-sequence.ts'
+import { drawHashKey, type HashKey } from './keyed-hash.ts'
 import { owenScramble } from './owen-scramble.ts'
-import { sobolDigits } from './sobol-sequence.ts'
 
 const keyOf = (seed: number) => drawHashKey(rngFor(seed, 0))
 const digits = fc.integer({ min: 0, max: 2 ** 32 - 1 })
