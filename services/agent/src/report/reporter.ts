@@ -10,8 +10,6 @@ import type { Held } from '../slots/slot-table.ts'
 /** The server takes a megabyte. */
 const MOST_BYTES = 900_000
 const MOST_ATTEMPTS = 256
-/** An error inside the server may pass; a report that meets one this often in a row, over a minute, is at fault itself. */
-const INTERNAL_TRIES = 20
 
 /** A run, as far as the reporter is concerned. */
 export interface Reporting {
@@ -48,8 +46,6 @@ export class Reporter {
   readonly #options: ReporterOptions
   readonly #backoff: Backoff
   readonly #runs = new Set<Reporting>()
-  /** How often in a row the server broke over what a run had to say. */
-  readonly #broken = new Map<Reporting, number>()
   #due = new Set<Reporting>()
   #wakeUp: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
@@ -67,7 +63,6 @@ export class Reporter {
 
   remove(run: Reporting): void {
     this.#runs.delete(run)
-    this.#broken.delete(run)
     this.#due.delete(run)
   }
 
@@ -166,7 +161,6 @@ export class Reporter {
     for (const { run, sent } of packed) {
       const status = statuses.get(run.id)
       if (status === undefined) throw new SweepError('internal', `The server's answer leaves out ${run.id}.`)
-      this.#broken.delete(run)
       if (status.status === 'ok') {
         const taken = run.reports.accept(sent, status.offsets, this.#options.times().steady)
         if (taken === 'none') isTaken = false
@@ -196,8 +190,10 @@ export class Reporter {
   }
 
   async #onFailure(error: unknown, packed: readonly Packed[]): Promise<void> {
-    const code = error instanceof SweepError && !error.retryable ? error.code : undefined
-    const refused = code !== undefined && ['invalid-request', 'too-large', 'internal'].includes(code)
+    const refused =
+      error instanceof SweepError &&
+      !error.retryable &&
+      ['invalid-request', 'too-large', 'internal'].includes(error.code)
     this.#options.log.warn({ err: error, attempts: packed.length }, 'reports not taken')
     if (refused && packed.length > 1) {
       // One of them is at fault; the others must not suffer for it.
@@ -207,9 +203,7 @@ export class Reporter {
       return
     }
     for (const { run, sent } of packed) {
-      const tries = (this.#broken.get(run) ?? 0) + 1
-      if (code === 'internal' && tries < INTERNAL_TRIES) this.#broken.set(run, tries)
-      else if (refused) run.reports.passOver(sent)
+      if (refused) run.reports.passOver(sent)
       this.wake(run)
     }
     await this.#backoff.wait(this.#closed.signal)

@@ -5,7 +5,7 @@ import { AgentRegistered, ClaimReply, HeartbeatReply, ReportsReply } from '@swee
 import { AgentView } from '@sweep/spec/wire/api'
 import { getAttempt, listAttempts } from '@sweep/store/attempt-record'
 import { getSweep } from '@sweep/store/sweeps'
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { z } from 'zod'
 import {
   createTestSweep,
@@ -268,11 +268,11 @@ describe('claiming with a report', () => {
     expect(performance.now() - before).toBeLessThan(2000)
   })
 
-  test('tickets at hand are neither lost nor given out while the sweep is paused', async () => {
+  /** Runs three of twelve attempts, quick enough that tickets are taken ahead; the third still runs. */
+  async function withTicketsAtHand() {
     const ids = await controller.issue(sweepId, 12)
     const done: string[] = []
     let [current] = await claim({ max: 1 })
-    // Quick enough that tickets are taken ahead.
     for (let round = 0; round < 3; round += 1) {
       if (current === undefined) throw new Error('nothing was claimed')
       const { attemptId, epoch } = current
@@ -280,12 +280,44 @@ describe('claiming with a report', () => {
       const reply = await reportAndClaim([{ attemptId, epoch, ended: ENDED }])
       current = (reply.assignments ?? (await claim({ max: 1 })))[0]
     }
+    if (current === undefined) throw new Error('nothing was claimed')
+    done.push(current.attemptId)
+    return { ids, done, current }
+  }
+
+  /** All attempts can still be had, each once; a ticket that was lost would never come, for no controller runs here. */
+  async function expectTheRest(ids: readonly string[], done: readonly string[]): Promise<void> {
+    const all = [...done]
+    while (all.length < ids.length) {
+      const got = await claim({ waitMs: 3000 })
+      expect(got.length).toBeGreaterThan(0)
+      all.push(...got.map((one) => one.attemptId))
+    }
+    expect(all.sort()).toEqual([...ids].sort())
+  }
+
+  test('tickets at hand are neither lost nor given out while the sweep is paused', async () => {
+    const { ids, done, current } = await withTicketsAtHand()
     await api.call('POST', `/sweeps/${sweepId}/pause`, { token: api.tokens.operator })
     expect((await reportAndClaim([])).assignments).toBeUndefined()
+    const { attemptId, epoch } = current
+    expect((await reportAndClaim([{ attemptId, epoch, batches: points([0.5]) }])).assignments).toBeUndefined()
     await api.call('POST', `/sweeps/${sweepId}/resume`, { token: api.tokens.operator })
-    if (current !== undefined) done.push(current.attemptId)
-    while (done.length < ids.length) done.push(...(await claim()).map((one) => one.attemptId))
-    expect([...done].sort()).toEqual([...ids].sort())
+    await expectTheRest(ids, done)
+  })
+
+  test('tickets at hand are not lost when the report that was to claim them cannot be stored', async () => {
+    const { ids, done, current } = await withTicketsAtHand()
+    const { attemptId, epoch } = current
+    const tx = vi.spyOn(api.database, 'tx').mockRejectedValueOnce(new Error('the database went away'))
+    const body = { attempts: [{ attemptId, epoch, ended: ENDED }], claim: { room: { ...ROOM, slots: 1 }, max: 2 } }
+    const reply = await api.call('POST', `/agents/${agent.id}/reports`, { token: agent.token, body })
+    tx.mockRestore()
+    expect(reply.status).toBe(500)
+    await reportAndClaim([{ attemptId, epoch, ended: ENDED }]).then(({ assignments }) =>
+      done.push(...(assignments ?? []).map((one) => one.attemptId)),
+    )
+    await expectTheRest(ids, done)
   })
 })
 
