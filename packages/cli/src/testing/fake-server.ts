@@ -144,14 +144,20 @@ export function fakeFacts(bodies: readonly FactBody[]): { seq: number; at: strin
   return bodies.map((body, i) => ({ seq: i + 1, at: CREATED, body }))
 }
 
-/** A server-sent event stream that begins after `Last-Event-ID`, and stays open after the last fact unless told. */
+/**
+ * A server-sent event stream that begins after `Last-Event-ID`, and stays open after the last fact unless told; `sweep`
+ * is the state sent before the facts, as the server does.
+ */
 export function factStream(
   facts: readonly { seq: number; at: string; body: unknown }[],
-  options: { end?: boolean } = {},
+  options: { end?: boolean; sweep?: unknown } = {},
 ): Route {
   return (call, response) => {
     const after = Number(call.headers['last-event-id'] ?? 0)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
+    if (options.sweep !== undefined) {
+      response.write(`data: ${JSON.stringify({ type: 'sweep', sweep: options.sweep })}\n\n`)
+    }
     for (const fact of facts.filter(({ seq }) => seq > after)) {
       response.write(`id: ${fact.seq}\ndata: ${JSON.stringify({ type: 'fact', fact })}\n\n`)
     }

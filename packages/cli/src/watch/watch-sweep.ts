@@ -1,7 +1,6 @@
 import type { Client } from '@sweep/client/client'
 import { SweepError } from '@sweep/spec/errors'
 import type { SearchSpace } from '@sweep/spec/search-space'
-import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepDetail, SweepEventData, SweepView } from '@sweep/spec/wire/api'
 import { createColors } from '../colors.ts'
@@ -100,8 +99,9 @@ export async function followSweep(
   }
 }
 
+/** By the last fact alone: the state of a sweep may tell of its end before the facts that led there have come. */
 function hasEnded(event: SweepEventData): boolean {
-  if (event.type === 'sweep') return isSweepOver(event.sweep.state)
+  if (event.type === 'sweep') return false
   const { body } = event.fact
   return typeof body === 'object' && body !== null && 'kind' in body && body.kind === 'sweep-ended'
 }

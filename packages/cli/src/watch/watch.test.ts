@@ -91,6 +91,16 @@ test('without a terminal, watch prints one line an event and ends with the sweep
   ])
 })
 
+test('a state that tells of the end ahead of the last facts does not end the watching', async () => {
+  const server = await startFakeServer({
+    ...routes(),
+    [`GET /sweeps/${SWEEP_ID}/events`]: factStream(FACTS, { sweep: fakeSweep({ state: 'completed' }) }),
+  })
+  servers.push(server)
+  const run = await runFake(['watch', SWEEP_ID], { env: { SWEEP_URL: server.url } })
+  expect(run.stdout).toMatch(/the sweep is completed: all trials are done\n$/)
+})
+
 test('for programs, watch prints every fact as a line of JSON', async () => {
   const run = await runFake(['watch', SWEEP_ID, '--json'], await serve())
   const seqs = run.stdout
