@@ -5,7 +5,7 @@ import type { Axis } from '../space/axis.ts'
 import { nearNormalProbability } from '../space/normal-probability.ts'
 
 /** Bandwidth of a single observation, as a share of the axis; it shrinks as n^(-1/(4+d)) (Scott 1992, section 6.3). */
-const BANDWIDTH = 0.1
+const BANDWIDTH = 0.07
 /** Beyond so many standard deviations a kernel adds nothing that could be told from rounding. */
 const NEGLIGIBLE = 30
 const LOG_SQRT_2_PI = 0.9189385332046727

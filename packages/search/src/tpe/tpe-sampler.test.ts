@@ -140,6 +140,6 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial giv
 })
 
 test('the reason names how many trials it learned from', () => {
-  expect(run(5, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/5 of 10 trials to learn from/)
+  expect(run(5, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/5 of 8 trials to learn from/)
   expect(run(30, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/^like the best 5 of 30 trials/)
 })
