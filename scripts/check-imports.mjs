@@ -11,16 +11,17 @@ const ALLOWED = {
   spec: [],
   search: ['spec'],
   capture: ['spec'],
+  log: [],
   launchers: ['spec'],
   store: ['spec'],
   queue: ['spec', 'store'],
   client: ['spec'],
   // `sweep replay` recomputes decisions on the user's machine, with the very code that made them.
   cli: ['client', 'spec', 'search'],
-  controller: ['store', 'queue', 'search', 'spec'],
-  api: ['store', 'queue', 'spec'],
-  agent: ['launchers', 'capture', 'client', 'spec'],
-  standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'spec'],
+  controller: ['store', 'queue', 'search', 'log', 'spec'],
+  api: ['store', 'queue', 'log', 'spec'],
+  agent: ['launchers', 'capture', 'client', 'log', 'spec'],
+  standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'spec'],
 }
 
 const problems = []

@@ -296,16 +296,6 @@ test('a cancelled sweep withdraws what is queued, and ends when nothing runs', a
   expect(await getSweep(database, sweep.id)).toMatchObject({ state: 'cancelled', trials: { cancelled: 3 } })
 })
 
-test('a trial that was put aside is cancelled when its sweep ends', async () => {
-  const { database, sweep, agent, attempt } = await one()
-  const epoch = await claim(database, attempt, agent)
-  const checkpoint = { step: 4, path: '/checkpoints/4' }
-  await ingestReports(database, agent, [report(attempt, epoch, { ended: ending('paused', { checkpoint }) })])
-  expect(await getTrial(database, sweep.id, 1)).toMatchObject({ state: 'paused', checkpoint })
-  await endSweep(database, sweep.id, sweep.ownerEpoch, 'all done')
-  expect((await getTrial(database, sweep.id, 1))?.state).toBe('cancelled')
-})
-
 test('tickets: the first counts as made, one made by a person does not, and old ones are made again', async () => {
   const { database } = fixture
   const sweep = await ownedSweep(database)

@@ -16,7 +16,7 @@ export interface ClaimedAttempt {
   readonly trial: number
   readonly attempt: number
   readonly config: Config
-  /** Newest checkpoint of the attempts before. */
+  /** Newest checkpoint of the attempts before, or that of the parent when the trial was created. */
   readonly restore: Checkpoint | null
 }
 
@@ -57,6 +57,7 @@ const CLAIMABLE = {
           where a.id = any($1) and a.state = 'queued' order by a.queued_at, t.number`,
 }
 
+/** The trials by number too: those of a young sweep are one row to the planner, and it would read all there are by now. */
 const CLAIM = {
   name: 'attempts-claim',
   text: `with claimed as (
@@ -64,9 +65,11 @@ const CLAIM = {
                   lease_until = now() + $5 * interval '1 ms', claimed_at = now()
              from trials t
             where a.id = any($2) and a.state = 'queued' and t.sweep_id = $1 and t.number = a.trial
+              and t.number = any($7)
             returning a.trial)
          update trials t set state = 'running', epoch = t.epoch + 1, started_at = coalesce(t.started_at, now())
-           from claimed where t.sweep_id = $1 and t.number = claimed.trial and t.state = any($6)`,
+           from claimed
+          where t.sweep_id = $1 and t.number = claimed.trial and t.number = any($7) and t.state = any($6)`,
 }
 
 export interface ClaimableRow {
@@ -149,7 +152,8 @@ export class Claims {
     const { sweep } = this.#change
     const { agentId, leaseMs } = this.#request
     const ids = this.#taken.map((row) => row.id)
-    const values = [sweep.id, ids, agentId, this.#gpus, leaseMs, statesAllowing('start')]
+    const trials = this.#taken.map((row) => row.trial)
+    const values = [sweep.id, ids, agentId, this.#gpus, leaseMs, statesAllowing('start'), trials]
     const { rowCount } = await tx.query(CLAIM, values)
     if (rowCount !== ids.length) throw new Error(`attempts of sweep ${sweep.id} changed under its lock`)
   }

@@ -44,6 +44,7 @@ export interface End {
   readonly checkpoint?: Checkpoint
 }
 
+/** The trials by number too: those of a young sweep are one row to the planner, and it would read all there are by now. */
 const END = {
   name: 'attempts-end',
   text: `with list as materialized (
@@ -64,7 +65,8 @@ const END = {
                   ended_at = case when list.is_final then now() end,
                   -- What failed takes no place on the leaderboard; its value can still be read.
                   loss = case when list.trial_state = 'failed' then null else t.loss end
-             from list where t.sweep_id = $1 and t.number = list.trial and t.state = any(list.allowed)
+             from list
+            where t.sweep_id = $1 and t.number = list.trial and t.number = any($4) and t.state = any(list.allowed)
              returning t.number, t.checkpoint),
          queued as (
            insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore)
@@ -90,6 +92,7 @@ export class EndedAttempts {
   readonly queued: QueuedAttempt[] = []
   readonly #change: SweepChange
   readonly #rows: unknown[] = []
+  readonly #trials: number[] = []
   readonly #failed: number[] = []
 
   constructor(change: SweepChange) {
@@ -129,6 +132,7 @@ export class EndedAttempts {
     const gpuSeconds = attempt.gpus * attempt.held_seconds
     const seconds = end.seconds ?? attempt.held_seconds
     const signal = end.signal === undefined || end.signal === null ? null : plainText(end.signal)
+    this.#trials.push(attempt.trial)
     this.#rows.push({
       id: attempt.id,
       state: attempt.state,
@@ -173,6 +177,7 @@ export class EndedAttempts {
       sweep.id,
       jsonText(this.#rows),
       ticketQueue(sweep),
+      this.#trials,
     ])
     const count = this.#rows.length
     if (rows[0]?.ended !== count || rows[0].moved !== count) {

@@ -174,14 +174,15 @@ const ATTEMPTS = {
           where a.id = x.id`,
 }
 
+/** By number twice: trials of a young sweep are one row to the planner, and it would read all there are by now. */
 const TRIALS = {
   name: 'reports-store-trials',
   text: `update trials t set reports = x.reports, finite_reports = x.finite_reports, last_value = x.last_value,
                 last_step = x.last_step, best_value = x.best_value, best_step = x.best_step, value = x.value,
-                loss = x.loss
+                loss = x.loss, checkpoint = coalesce(x.checkpoint, t.checkpoint)
            from jsonb_to_recordset($2::jsonb) as x (number int, reports int, finite_reports int, last_value float8,
-             last_step int8, best_value float8, best_step int8, value float8, loss float8)
-          where t.sweep_id = $1 and t.number = x.number`,
+             last_step int8, best_value float8, best_step int8, value float8, loss float8, checkpoint jsonb)
+          where t.sweep_id = $1 and t.number = x.number and t.number = any($3)`,
 }
 
 /** Everything in one go; the statements are pipelined, and the trials' values come before their ends. */
@@ -194,6 +195,7 @@ async function store(
 ): Promise<void> {
   const touched = attempts.flatMap((attempt) => attempt.attemptRow())
   const trials = attempts.flatMap((attempt) => attempt.trialRow())
+  const numbers = trials.map((trial) => trial.number)
   const sweep = change.sweep
   await Promise.all([
     touched.length > 0 && tx.query(ATTEMPTS, [jsonText(touched), sweep.shape_gpus]),
@@ -209,11 +211,11 @@ async function store(
       tx,
       attempts.flatMap((attempt) => attempt.log()),
     ),
-    trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials)]),
+    trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials), numbers]),
     ended.store(tx),
     claims.store(tx),
     change.changed && change.store(tx),
     // Under `summary: last` the best trial's value may have become worse.
-    ended.replaceBest(tx, sweep.metric_summary === 'last' ? trials.map((trial) => trial.number) : []),
+    ended.replaceBest(tx, sweep.metric_summary === 'last' ? numbers : []),
   ])
 }

@@ -31,6 +31,8 @@ export interface ClaimRide {
 export interface ClaimLoopOptions {
   readonly api: ServerApi
   readonly slots: SlotTable
+  /** Whether a trial could be started now, if there is a slot. */
+  readonly mayStart: () => boolean
   readonly steady: () => number
   readonly random: () => number
   readonly log: Logger
@@ -87,7 +89,7 @@ export class ClaimLoop {
   onFree(): void {
     if (!this.#isStarted || this.isStopped) return
     const room = this.#unoffered(this.#options.slots.room)
-    if (room.slots < 1) return
+    if (room.slots < 1 || !this.#options.mayStart()) return
     // Whichever poll comes back last then offers everything.
     const soon = this.#options.steady() + ENDS_SOON_MS
     if ([...this.#polls].some((poll) => poll.endsAt <= soon)) return
@@ -101,10 +103,10 @@ export class ClaimLoop {
    * @returns undefined when there is nothing to offer; `settle` must be called
    */
   ride(released: readonly Held[]): ClaimRide | undefined {
-    const { slots, steady } = this.#options
+    const { mayStart, slots, steady } = this.#options
     if (!this.#isStarted || this.isStopped || this.#pausedUntil > steady()) return undefined
     const room = this.#unoffered(slots.roomWithout(released))
-    if (room.slots < 1) return undefined
+    if (room.slots < 1 || !mayStart()) return undefined
     const poll = { room, endsAt: Number.POSITIVE_INFINITY }
     this.#polls.add(poll)
     const settle = (assignments: readonly Assignment[] | null) => {

@@ -54,8 +54,11 @@ export class FakeServer {
   readonly ridden = new Set<AttemptId>()
   /** The most attempts that one agent has had at once, as the server sees it. */
   mostOpen = 0
-  /** Answers reports with this status, as it would to a report that it can't take. */
-  refuseReports: ((report: AttemptReport) => number | undefined) | undefined
+  /**
+   * Answers reports with this status: 400 or 500 as it would to a report that it can't take, another one as something
+   * between it and the agent would. `count` came in one request.
+   */
+  refuseReports: ((report: AttemptReport, count: number) => number | undefined) | undefined
   /** Reports that free a slot wait for `releaseReports` after they were taken, with work in hand for the agent. */
   holdReports = false
   heldReports = 0
@@ -243,8 +246,12 @@ export class FakeServer {
     response: ServerResponse,
   ): Promise<void> {
     for (const report of reports) {
-      const status = this.refuseReports?.(report)
+      const status = this.refuseReports?.(report, reports.length)
       if (status === undefined) continue
+      if (status !== 400 && status !== 500) {
+        response.writeHead(status, { 'content-type': 'text/html' }).end('<html>not here</html>')
+        return
+      }
       reply(status, { code: status === 500 ? 'internal' : 'invalid-request', message: 'not this one' })
       return
     }

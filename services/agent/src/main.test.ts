@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -43,7 +43,7 @@ afterEach(async () => {
   rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 })
 
-function agent(env: Record<string, string> = {}): ChildProcess {
+function agent(env: Record<string, string> = {}, output: 'pipe' | number = 'pipe'): ChildProcess {
   const child = spawn(process.execPath, [join(dist, 'agent.js')], {
     env: {
       PATH: process.env['PATH'] ?? '',
@@ -55,7 +55,7 @@ function agent(env: Record<string, string> = {}): ChildProcess {
       SWEEP_LOG_LEVEL: 'warn',
       ...env,
     },
-    stdio: [env[ENDS_WITH_STDIN] === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    stdio: [env[ENDS_WITH_STDIN] === undefined ? 'ignore' : 'pipe', output, 'pipe'],
   })
   children.push(child)
   return child
@@ -163,6 +163,15 @@ test('a second SIGTERM kills a program that ignores the first', async () => {
   expect(await kill(process, 'SIGTERM')).toBe(0)
   expect(performance.now() - began).toBeLessThan(10_000)
   expect(known.ended).toMatchObject({ cause: 'preempted', signal: 'SIGKILL' })
+})
+
+test.skipIf(!existsSync('/dev/full'))('a log that can not be written does not keep it from its work', async () => {
+  const process = agent({ SWEEP_LOG_LEVEL: 'debug' }, openSync('/dev/full', 'w'))
+  for (let round = 0; round < 3; round += 1) {
+    const known = server.enqueue(['true'])
+    await until(() => known.ended)
+  }
+  expect(await kill(process, 'SIGTERM')).toBe(0)
 })
 
 test.each([

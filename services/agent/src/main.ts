@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { openLog } from '@sweep/log/open-log'
 import { ERROR_KINDS, SweepError } from '@sweep/spec/errors'
 import { VERSION } from '@sweep/spec/version'
-import pino from 'pino'
 import { ENDS_WITH_STDIN, whenParentEnds } from './parent-pipe.ts'
 import { readSettings } from './settings.ts'
 import { startAgent } from './start-agent.ts'
@@ -9,7 +9,7 @@ import { startAgent } from './start-agent.ts'
 /** The agent as a process of its own. SIGTERM or SIGINT stops it within half a minute, a second one hurries. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env, VERSION)
-  const log = pino({ level: settings.logLevel })
+  const log = openLog({ level: settings.logLevel })
   if (process.env[ENDS_WITH_STDIN] === '1') whenParentEnds(process.stdin, () => process.exit(0))
   const agent = await startAgent(settings, {
     clock: { now: Date.now },

@@ -3,9 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
+import type { AgentDeps, AgentHandle } from './agent-handle.ts'
 import { FakeServer } from './fake-server.ts'
 import type { AgentSettings } from './settings.ts'
-import { type AgentDeps, type AgentHandle, startAgent } from './start-agent.ts'
+import { startAgent } from './start-agent.ts'
 
 /** For tests: a server, a home, and agents that are gone afterwards. */
 export class AgentBench {

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import { openLog } from '@sweep/log/open-log'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import { SweepError } from '@sweep/spec/errors'
 import { VERSION } from '@sweep/spec/version'
 import { openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
 import { keepToken } from '@sweep/store/tokens'
-import pino from 'pino'
 import { readSettings } from './settings.ts'
 import { startApi } from './start-api.ts'
 
@@ -16,7 +16,7 @@ const CLOSE_MS = 10_000
 /** The API as a process of its own, on a Postgres that others run. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env, VERSION)
-  const log = pino({ name: 'api', level: settings.logLevel })
+  const log = openLog({ name: 'api', level: settings.logLevel })
   const database = openDatabase({
     url: settings.databaseUrl,
     max: 20,

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
+import { openLog } from '@sweep/log/open-log'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import { SweepError } from '@sweep/spec/errors'
 import { openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
-import { pino } from 'pino'
 import { type Controller, startController } from './controller.ts'
 import { readSettings } from './settings.ts'
 
 /** The controller as a service of its own: `DATABASE_URL`, and `REDIS_URL` where tickets go over Redis. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env)
-  const log = pino({ name: 'controller', level: settings.logLevel })
+  const log = openLog({ name: 'controller', level: settings.logLevel })
   const database = openDatabase({
     url: settings.databaseUrl,
     applicationName: 'sweep-controller',

@@ -1,15 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { startTimeOf } from '@sweep/launchers/process/process-identity'
+import { openLog } from '@sweep/log/open-log'
 import { SweepError } from '@sweep/spec/errors'
 import { VERSION } from '@sweep/spec/version'
-import { pino } from 'pino'
 import { readSettings } from './settings.ts'
 import { type Standalone, startStandalone } from './standalone.ts'
 
 /** The standalone server as a process: everything a laptop needs. */
 async function main(): Promise<void> {
   const settings = readSettings(process.env, VERSION)
-  const log = pino({ name: 'sweep', level: settings.logLevel })
+  const log = openLog({ name: 'sweep', level: settings.logLevel })
   let standalone: Standalone | undefined
   let asked = 0
 

@@ -60,6 +60,8 @@ export const Room = z.strictObject({
   gpuSlots: z.int().min(0),
   cpus: z.number(),
   memoryBytes: z.number(),
+  /** Why nothing can be started there now all the same, in words; absent where it can. */
+  blocked: z.string().max(1000).optional(),
 })
 export type Room = z.infer<typeof Room>
 
@@ -90,7 +92,7 @@ export const Assignment = z.strictObject({
   metric: z.string().optional(),
   timeoutMs: z.int().optional(),
   graceMs: z.int(),
-  /** Checkpoint folder of an earlier attempt of this trial, when there is one this agent can read. */
+  /** Checkpoint folder of an earlier attempt of this trial or of its parent, when there is one this agent can read. */
   restore: z.string().optional(),
 })
 export type Assignment = z.infer<typeof Assignment>
@@ -143,6 +145,10 @@ export const Started = z.strictObject({
 })
 export type Started = z.infer<typeof Started>
 
+/** A folder that says by its marker that it was written to the end. */
+export const SavedCheckpoint = z.strictObject({ step: z.int(), path: z.string() })
+export type SavedCheckpoint = z.infer<typeof SavedCheckpoint>
+
 export const Ended = z.strictObject({
   at: z.number(),
   cause: Cause,
@@ -152,7 +158,7 @@ export const Ended = z.strictObject({
   /** Run time of the process by the agent's monotonic clock, in seconds. */
   seconds: z.number().min(0),
   /** Newest complete checkpoint, for the next attempt. */
-  checkpoint: z.strictObject({ step: z.int(), path: z.string() }).optional(),
+  checkpoint: SavedCheckpoint.optional(),
 })
 export type Ended = z.infer<typeof Ended>
 
@@ -167,6 +173,8 @@ export const AttemptReport = z.strictObject({
   batches: z.array(PointBatch).max(2).default([]),
   samples: z.array(Sample).max(100).default([]),
   log: LogChunk.optional(),
+  /** A checkpoint newer than the last one told; others may go on from it while the attempt runs. */
+  checkpoint: SavedCheckpoint.optional(),
   /** Comes with or after the last batch of points. */
   ended: Ended.optional(),
 })

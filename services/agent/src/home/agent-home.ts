@@ -1,32 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { StopReason } from '@sweep/spec/attempt'
 import { SweepError } from '@sweep/spec/errors'
-import { Verdict } from '@sweep/spec/facts'
 import { AgentId, type AttemptId } from '@sweep/spec/ids'
-import { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { z } from 'zod'
 import { lockHome } from './home-lock.ts'
+import { LiveRecord } from './live-record.ts'
 
 /** Every program that an agent starts carries its home in this variable: what a killed agent left is found by it. */
 export const HOME_TAG = 'SWEEP_AGENT_HOME'
 
 const Identity = z.object({ agentId: AgentId, token: z.string(), url: z.string() })
 export type Identity = z.infer<typeof Identity>
-
-/** What a restarted agent must know of an attempt that it had started. Removed once the server knows its end. */
-export const LiveRecord = z.object({
-  assignment: Assignment,
-  pid: z.int(),
-  startTime: z.string(),
-  slots: z.array(z.int()),
-  gpus: z.array(z.int()),
-  argv: z.array(z.string()),
-  /** Milliseconds since 1970, by the agent's clock. */
-  startedAt: z.number(),
-  stop: z.object({ reason: StopReason, verdict: Verdict }).nullable(),
-})
-export type LiveRecord = z.infer<typeof LiveRecord>
 
 /**
  * The folder of one agent: `agent.json` (who it is), `lock` (whose it is), `live/<attempt>.json` (what runs), and
@@ -94,14 +78,11 @@ export class AgentHome {
   }
 
   keepIdentity(identity: Identity): void {
-    const file = join(this.path, 'agent.json')
-    writeFileSync(`${file}.new`, `${JSON.stringify(identity)}\n`, { mode: 0o600 })
-    renameSync(`${file}.new`, file)
+    replaceFile(join(this.path, 'agent.json'), `${JSON.stringify(identity)}\n`)
   }
 
-  /** Holds the attempt's token, hence the mode. */
   keepLive(record: LiveRecord): void {
-    writeFileSync(this.#livePath(record.assignment.attemptId), JSON.stringify(record), { mode: 0o600 })
+    replaceFile(this.#livePath(record.assignment.attemptId), JSON.stringify(record))
   }
 
   forgetLive(id: AttemptId): void {
@@ -112,6 +93,8 @@ export class AgentHome {
   live(): LiveRecord[] {
     return readdirSync(join(this.path, 'live')).flatMap((file) => {
       try {
+        // One that was being replaced counts as it was before.
+        if (!file.endsWith('.json')) throw new Error(`${file} is not whole`)
         return [LiveRecord.parse(JSON.parse(readFileSync(join(this.path, 'live', file), 'utf8')))]
       } catch {
         rmSync(join(this.path, 'live', file), { force: true })
@@ -123,6 +106,12 @@ export class AgentHome {
   #livePath(id: AttemptId): string {
     return join(this.path, 'live', `${id}.json`)
   }
+}
+
+/** In one step, so that on a full disk the old one stays. Only for us to read: what we keep holds tokens. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 })
+  renameSync(`${path}.new`, path)
 }
 
 /** With its parents. Node's own `recursive` never returns in file systems that answer ENOENT to any mkdir, such as /proc. */

@@ -65,8 +65,8 @@ export class PointReader {
   #acknowledged = 0
   /** Bytes that were looked at; those from `#acknowledged` to here hold no points that wait. */
   #scanned = 0
-  /** Set while the server refuses the points themselves: they are passed over, so that the rest can follow. */
-  #isSkipping = false
+  /** The server refuses the points up to here: they are passed over, so that the rest can follow. */
+  #refusedTo = 0
 
   constructor(
     source: 'metrics' | 'output',
@@ -95,6 +95,10 @@ export class PointReader {
   async collect(at: number, final: boolean): Promise<Collected> {
     const file = this.#file.handle
     if (file === undefined) return { batch: undefined, atEnd: true }
+    if (this.#refusedTo > this.#acknowledged) {
+      const batch = { source: this.#source, from: this.#acknowledged, to: this.#refusedTo, points: [] }
+      return { batch, atEnd: false }
+    }
     const points: WirePoint[] = []
     let bytes = 0
     let to = this.#scanned
@@ -126,22 +130,21 @@ export class PointReader {
       this.#scanned = to
       return { batch: undefined, atEnd }
     }
-    const batch = { source: this.#source, from: this.#acknowledged, to, points: this.#isSkipping ? [] : points }
+    const batch = { source: this.#source, from: this.#acknowledged, to, points }
     return { batch, atEnd }
   }
 
   /** What the server has now. */
   accept(offset: number): void {
-    this.#isSkipping = false
     if (offset === this.#acknowledged) return
     this.#acknowledged = offset
     // Not before what was looked at when nothing was waiting there, unless the server lost something.
     this.#scanned = offset
   }
 
-  /** The server refuses these points: the next batch has none, so that what follows can get through. */
-  passOver(): void {
-    this.#isSkipping = true
+  /** The server refuses the points of a batch up to `to`: the next one goes as far without them. */
+  passOver(to: number): void {
+    this.#refusedTo = to
   }
 }
 

@@ -10,6 +10,10 @@ import type { Held } from '../slots/slot-table.ts'
 /** The server takes a megabyte. */
 const MOST_BYTES = 900_000
 const MOST_ATTEMPTS = 256
+/** So many times in a row the server may break over reports before it is asked whether one of them is to blame. */
+const TRIES_TOGETHER = 3
+/** A report is left out once the server has broken over it so many times and taken others in between; that takes minutes. */
+const TRIES_ALONE = 60
 
 /** A run, as far as the reporter is concerned. */
 export interface Reporting {
@@ -40,12 +44,21 @@ export interface ReporterOptions {
 
 /**
  * Sends what runs have to say, all of them in one request and one request at a time: what is written while it is under
- * way goes with the next. Nothing is kept here, so when the server is away, nothing piles up but files.
+ * way goes with the next. Only a run over whose reports the server breaks gets requests of its own. Nothing is kept
+ * here, so when the server is away, nothing piles up but files.
  */
 export class Reporter {
   readonly #options: ReporterOptions
   readonly #backoff: Backoff
   readonly #runs = new Set<Reporting>()
+  /** Those over whose reports the server breaks; each is sent by itself. */
+  readonly #apart = new Set<Reporting>()
+  /** Those it broke over when there was no telling whether it would have taken any. */
+  readonly #suspects = new Set<Reporting>()
+  /** How often in a row the server broke over reports. */
+  #breaks = 0
+  /** Requests that the server has taken. */
+  #taken = 0
   #due = new Set<Reporting>()
   #wakeUp: (() => void) | undefined
   #timer: NodeJS.Timeout | undefined
@@ -64,11 +77,12 @@ export class Reporter {
   remove(run: Reporting): void {
     this.#runs.delete(run)
     this.#due.delete(run)
+    this.#suspects.delete(run)
   }
 
   /** Something of this run has changed. */
   wake(run: Reporting): void {
-    if (!this.#runs.has(run)) return
+    if (!this.#runs.has(run) || this.#apart.has(run)) return
     this.#due.add(run)
     this.#wakeUp?.()
   }
@@ -103,6 +117,7 @@ export class Reporter {
     }
   }
 
+  /** The next reports that fit in one request. */
   async #pack(): Promise<Packed[]> {
     const packed: Packed[] = []
     let bytes = 0
@@ -156,6 +171,8 @@ export class Reporter {
 
   async #send(packed: readonly Packed[]): Promise<void> {
     const reply = await this.#report(packed)
+    this.#breaks = 0
+    this.#taken += 1
     const statuses = new Map(reply.attempts.map((status) => [status.attemptId as string, status]))
     let isTaken = true
     for (const { run, sent } of packed) {
@@ -190,10 +207,8 @@ export class Reporter {
   }
 
   async #onFailure(error: unknown, packed: readonly Packed[]): Promise<void> {
-    const refused =
-      error instanceof SweepError &&
-      !error.retryable &&
-      ['invalid-request', 'too-large', 'internal'].includes(error.code)
+    const refused = isRefusal(error)
+    this.#breaks = isBreak(error) ? this.#breaks + 1 : 0
     this.#options.log.warn({ err: error, attempts: packed.length }, 'reports not taken')
     if (refused && packed.length > 1) {
       // One of them is at fault; the others must not suffer for it.
@@ -202,10 +217,83 @@ export class Reporter {
       }
       return
     }
+    if (this.#breaks >= TRIES_TOGETHER && packed.length > 1 && (await this.#setApart(packed))) return
     for (const { run, sent } of packed) {
       if (refused) run.reports.passOver(sent)
       this.wake(run)
     }
     await this.#backoff.wait(this.#closed.signal)
   }
+
+  /**
+   * Sends each by itself, and from then on those apart that the server breaks over though it takes others. False when
+   * it took none: then it is the server itself that is not well, and so as not to burden it more that is concluded from
+   * two. The next time others have their turn.
+   */
+  async #setApart(packed: readonly Packed[]): Promise<boolean> {
+    const failed: Packed[] = []
+    let isAnyTaken = false
+    const others = packed.filter(({ run }) => !this.#suspects.has(run))
+    if (others.length === 0) this.#suspects.clear()
+    for (const one of new Set([...others, ...packed])) {
+      if (!isAnyTaken && failed.length === 2) break
+      try {
+        await this.#send([one])
+        isAnyTaken = true
+      } catch (error) {
+        if (!isBreak(error)) return false
+        failed.push(one)
+      }
+    }
+    if (!isAnyTaken) {
+      for (const { run } of failed) this.#suspects.add(run)
+      return false
+    }
+    this.#suspects.clear()
+    for (const { run } of failed) void this.#sendAlone(run)
+    return true
+  }
+
+  /** Reports of one run by itself until the server takes them, in longer and longer intervals. */
+  async #sendAlone(run: Reporting): Promise<void> {
+    const { log, random } = this.#options
+    const backoff = new Backoff(random)
+    this.#apart.add(run)
+    this.#due.delete(run)
+    log.error({ attemptId: run.id }, 'server breaks over the reports of an attempt; they are sent by themselves')
+    let tries = 0
+    let taken = this.#taken
+    for (;;) {
+      await backoff.wait(this.#closed.signal)
+      if (this.#closed.signal.aborted || !this.#runs.has(run)) break
+      const next = await this.#nextOf(run)
+      if (next === null || 'againInMs' in next) continue
+      try {
+        await this.#send([{ run, sent: next, text: JSON.stringify(next.report) }])
+        log.info({ attemptId: run.id }, 'server takes the reports of the attempt again')
+        break
+      } catch (error) {
+        log.warn({ err: error, attemptId: run.id }, 'report not taken')
+        // While it takes nothing at all, the report is not to blame.
+        if (isBreak(error) && this.#taken > taken) tries += 1
+        taken = this.#taken
+        if (tries < TRIES_ALONE && !isRefusal(error)) continue
+        log.error({ attemptId: run.id }, 'report left out, so that what follows can get through')
+        run.reports.passOver(next)
+        tries = 0
+      }
+    }
+    this.#apart.delete(run)
+    this.wake(run)
+  }
+}
+
+/** The server will never take this. Anything else that is no answer of its own may come from somebody on the way to it. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof SweepError && !error.retryable && ['invalid-request', 'too-large'].includes(error.code)
+}
+
+/** The server answered that it could not, which it may over this report only. */
+function isBreak(error: unknown): boolean {
+  return error instanceof SweepError && error.retryable && !['unreachable', 'too-many-requests'].includes(error.code)
 }

@@ -5,11 +5,22 @@ import type { Cause, StopReason } from '@sweep/spec/attempt'
 const TAIL_BYTES = 4096
 const LONGEST_MESSAGE = 2000
 
+/** What programs in all languages print for ENOSPC and EDQUOT. */
+const NO_SPACE = /no space left on device|disk quota exceeded|ENOSPC|EDQUOT/i
+
+/** What is looked at only when a program has failed. */
+export interface EndClues {
+  /** The last line that it printed. */
+  readonly lastLine: () => string | undefined
+  /** That its disk is full, in words that go on from "while". */
+  readonly fullDisk: () => string | undefined
+}
+
 /** Why an attempt ended, from what its program did and what it had been asked. */
 export function endCause(
   exit: Exit,
   stop: { readonly reason: StopReason; readonly why: string } | null,
-  lastLine: () => string | undefined,
+  clues: EndClues,
 ): { readonly cause: Cause; readonly message: string } {
   if (stop !== null) return { cause: stop.reason, message: fit(stop.why) }
   if (exit.outOfMemory) {
@@ -20,7 +31,7 @@ export function endCause(
     }
   }
   if (exit.code === 0) return { cause: 'succeeded', message: 'The program ended with 0.' }
-  const said = lastLine()
+  const said = clues.lastLine()
   const lastWords = said === undefined ? 'It printed nothing.' : `Last line of its output: ${said}`
   if (exit.code === 126 || exit.code === 127) {
     return {
@@ -29,6 +40,12 @@ export function endCause(
         `The program ended with ${exit.code}, which means that a command was ${exit.code === 127 ? 'not found' : 'not executable'}. ${lastWords}`,
       ),
     }
+  }
+  const full = clues.fullDisk() ?? (NO_SPACE.test(said ?? '') ? 'a disk that it writes to was full' : undefined)
+  if (full !== undefined && (exit.code !== null || exit.signal !== null)) {
+    const how = exit.code === null ? `was ended by ${exit.signal}` : `ended with ${exit.code}`
+    const message = `The program ${how} while ${full}. ${lastWords} Free some disk space on this host.`
+    return { cause: 'node-fault', message: fit(message) }
   }
   if (exit.code !== null)
     return { cause: 'user-error', message: fit(`The program ended with ${exit.code}. ${lastWords}`) }

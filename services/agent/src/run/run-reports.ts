@@ -2,7 +2,14 @@ import { execFile } from 'node:child_process'
 import { parseMetricsLine } from '@sweep/capture/metrics-lines'
 import { StdoutLines } from '@sweep/capture/stdout-lines'
 import type { Line } from '@sweep/capture/tail'
-import type { Assignment, AttemptStatus, Ended, Sample, Started } from '@sweep/spec/wire/agent-protocol'
+import type {
+  Assignment,
+  AttemptStatus,
+  Ended,
+  Sample,
+  SavedCheckpoint,
+  Started,
+} from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import { type LogPiece, LogReader } from '../report/log-reader.ts'
 import { GrowingFile, PointReader } from '../report/point-reader.ts'
@@ -38,6 +45,7 @@ export interface Sent {
 export class RunReports {
   readonly #assignment: Assignment
   readonly #log: Logger
+  readonly #folder: RunFolder
   readonly #metricsFile: GrowingFile
   readonly #outputFile: GrowingFile
   readonly #metrics: PointReader
@@ -46,6 +54,8 @@ export class RunReports {
   readonly #logs: LogReader
   #started: Started | undefined
   #ended: Ended | undefined
+  #isCut = false
+  #checkpointTold: SavedCheckpoint | undefined
   #samples: Sample[] = []
   #startedAtMs = 0
   #logSentAtMs = Number.NEGATIVE_INFINITY
@@ -58,6 +68,7 @@ export class RunReports {
   constructor(assignment: Assignment, folder: RunFolder, options: { isResumed: boolean; log: Logger }) {
     this.#assignment = assignment
     this.#log = options.log
+    this.#folder = folder
     this.#isResumed = options.isResumed
     this.#metricsFile = new GrowingFile(folder.metrics)
     this.#outputFile = new GrowingFile(folder.output)
@@ -83,8 +94,10 @@ export class RunReports {
     this.#startedAtMs = steadyMs
   }
 
-  ended(ended: Ended): void {
+  /** @param isCut the program may have been kept from writing the rest of its last line */
+  ended(ended: Ended, isCut: boolean): void {
     this.#ended = ended
+    this.#isCut = isCut
   }
 
   get isEnded(): boolean {
@@ -99,8 +112,8 @@ export class RunReports {
   async next(times: Times): Promise<Sent | { readonly againInMs: number } | null> {
     if (!this.#isResumed) return null
     const final = this.#ended !== undefined
-    // Half a line of a program that was killed may be half a number.
-    const takesHalfLines = final && this.#ended?.signal === null && this.#ended.exitCode !== null
+    // Half a line may be half a number.
+    const takesHalfLines = final && !this.#isCut
     const metrics = await this.#metrics.collect(times.wall, final)
     const output = await this.#collectOutput(times, final, takesHalfLines)
     const isLast = final && metrics.atEnd && output.atEnd
@@ -130,6 +143,8 @@ export class RunReports {
     }
     const { attemptId, epoch } = this.#assignment
     const samples = [...this.#samples]
+    const checkpoint = this.#folder.newestCheckpoint()
+    const isNew = checkpoint !== undefined && checkpoint.step !== this.#checkpointTold?.step
     return {
       report: {
         attemptId,
@@ -138,6 +153,7 @@ export class RunReports {
         samples,
         ...(this.#started === undefined ? {} : { started: this.#started }),
         ...(piece === undefined ? {} : { log: piece.chunk }),
+        ...(isNew ? { checkpoint } : {}),
         ...(sendsEnd && this.#ended !== undefined ? { ended: this.#ended } : {}),
       },
       piece,
@@ -153,6 +169,7 @@ export class RunReports {
   accept(sent: Sent, offsets: AttemptStatus['offsets'], steadyMs: number): 'whole' | 'part' | 'none' {
     let taken: 'whole' | 'part' | 'none' = 'whole'
     if (sent.report.started === this.#started) this.#started = undefined
+    this.#checkpointTold = sent.report.checkpoint ?? this.#checkpointTold
     this.#samples = this.#samples.slice(sent.samples)
     if (sent.piece !== undefined) {
       this.#logs.advance(sent.piece.chunk.offset, sent.piece.bytes)
@@ -185,7 +202,7 @@ export class RunReports {
   /** The server refuses what this run has to say: leave it out, so that its end gets through. */
   passOver(sent: Sent): void {
     for (const batch of sent.report.batches ?? [])
-      (batch.source === 'metrics' ? this.#metrics : this.#output).passOver()
+      (batch.source === 'metrics' ? this.#metrics : this.#output).passOver(batch.to)
     this.#samples = []
     this.#started = undefined
     if (sent.piece !== undefined) this.#logs.advance(sent.piece.chunk.offset, sent.piece.bytes)
