@@ -1,5 +1,5 @@
 import { assertNever } from '@sweep/spec/assert-never'
-import type { FactBody, Verdict } from '@sweep/spec/facts'
+import type { FactBody, FactOf, Verdict } from '@sweep/spec/facts'
 import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import type { AgentView, SweepView } from '@sweep/spec/wire/api'
@@ -72,6 +72,8 @@ function sweepFactText(body: FactBody): string | undefined {
       return `${body.action}${body.changes === undefined ? '' : ` ${JSON.stringify(body.changes)}`} asked by ${body.by}`
     case 'waiting':
       return `waiting: ${body.reason}`
+    case 'no-more-trials':
+      return `no more trials: ${body.reason}`
     case 'sweep-ended':
       return `${body.state}: ${body.reason}`
     default:
@@ -83,7 +85,8 @@ function trialFactText(number: number, body: FactBody): string | undefined {
   switch (body.kind) {
     case 'trial-created': {
       const by = body.source === 'user' ? 'enqueued by a person' : 'suggested by the sampler'
-      return `trial ${number} ${by}: ${body.reason}; ${configText(body.config)} (knowing facts up to ${body.basis})`
+      const where = body.parent && `; ${handOverText(body.parent)}`
+      return `trial ${number} ${by}: ${body.reason}; ${configText(body.config)}${where ?? ''} (knowing facts up to ${body.basis})`
     }
     case 'attempt-queued':
       return `attempt ${body.attempt} queued: ${body.reason}`
@@ -99,15 +102,24 @@ function trialFactText(number: number, body: FactBody): string | undefined {
     }
     case 'trial-requeued':
       return `asked for once more by ${body.by}`
+    case 'trial-resumed':
+      return `resumed by ${body.by}: ${verdictText(body.verdict)}`
     case 'report':
     case 'sweep-created':
     case 'control':
     case 'waiting':
+    case 'no-more-trials':
     case 'sweep-ended':
       return undefined
     default:
       return assertNever(body)
   }
+}
+
+function handOverText({ trial, step }: NonNullable<FactOf<'trial-created'>['parent']>): string {
+  return step === undefined
+    ? `it starts from nothing, as trial ${trial} had saved no checkpoint to go on from`
+    : `it goes on from the checkpoint of step ${step} of trial ${trial}`
 }
 
 /** `value 0.41, threshold 0.35, rank 7 of 9, rung 2 at 9`, after the reason in words. */

@@ -12,6 +12,7 @@ export function trialFields(trial: TrialView): (readonly [string, Cell])[] {
     ['reason', trial.reason ?? undefined],
     ['config', configText(trial.config, String)],
     ['source', trial.source],
+    ['parent', trial.parent],
     ['value', trial.value ?? undefined],
     ['last', trial.lastValue === null ? undefined : `${trial.lastValue} at step ${trial.lastStep}`],
     ['reports', trial.reports],

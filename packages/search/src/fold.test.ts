@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { createSweepFold, foldFact, type SweepFold } from './fold.ts'
 import { rngFor } from './rng.ts'
 import { documentOf } from './testing/documents.ts'
-import { created, ended, report, started, stopAsked } from './testing/histories.ts'
+import { created, ended, report, resumed, started, stopAsked } from './testing/histories.ts'
 import { simulateSweep } from './testing/simulated-sweep.ts'
 
 const queued = (trial: number, attempt = 1): FactBody => ({ kind: 'attempt-queued', trial, attempt, reason: '' })
@@ -66,6 +66,25 @@ test('failures are counted by whose fault they were, until somebody asks for the
   const again = folded([...facts, { kind: 'trial-requeued', trial: 1, by: 'ada' }, queued(1, 4)])
   expect(again.trials.get(1)).toMatchObject({ state: 'queued', failures: { user: 0, ours: 0 }, attempt: { number: 4 } })
   expect(again.counts).toMatchObject({ failed: 0, queued: 1 })
+})
+
+test('a paused trial is neither queued nor running, and goes on by a new attempt; its failures count on', () => {
+  const facts = [created(1, {}, 0), queued(1), started(1), ended(1, 1, 'oom'), queued(1, 2), started(1, 2)]
+  const paused = [...facts, report(1, 1, 5, 2), stopAsked(1, 2, 'paused'), ended(1, 2, 'paused')]
+  expect(folded(paused)).toMatchObject({ counts: { paused: 1, running: 0 }, queued: new Map(), running: new Map() })
+  const going = folded([...paused, resumed(1, 2), queued(1, 3)])
+  expect(going).toMatchObject({ counts: { paused: 0, queued: 1 } })
+  expect(going.trials.get(1)).toMatchObject({ state: 'queued', attempt: { number: 3 }, failures: { user: 1, ours: 0 } })
+  expect([...going.queued.keys()]).toEqual([1])
+  const pruned = folded([...paused, stopAsked(1, 2), over(1, 'pruned')])
+  expect(pruned).toMatchObject({ counts: { paused: 0, pruned: 1 }, best: { trial: 1, value: 5 } })
+})
+
+test('that no more trials come holds until one does', () => {
+  const last: FactBody = { kind: 'no-more-trials', reason: 'the budget is used up', basis: 1 }
+  expect(folded([created(1, {}, 0)]).noMoreTrials).toBe(false)
+  expect(folded([created(1, {}, 0), last]).noMoreTrials).toBe(true)
+  expect(folded([created(1, {}, 0), last, created(2, {}, 1)]).noMoreTrials).toBe(false)
 })
 
 test('a stop is remembered on the attempt it was asked of', () => {
@@ -153,7 +172,7 @@ test('GPU time adds up over all attempts', () => {
 
 test('a fold made anew from the facts goes on exactly as the one that was there all along', () => {
   const document = documentOf({ earlyTerminate: { type: 'asha' } })
-  const { facts, fold } = simulateSweep(document, 30, 4, 20, rngFor(5, 0))
+  const { facts, fold } = simulateSweep(document, 30, 4, { steps: 20 }, rngFor(5, 0))
   const anew = createSweepFold(document)
   for (const fact of facts) foldFact(anew, fact)
   expect(anew.sampler.ask(5)).toEqual(fold.sampler.ask(5))

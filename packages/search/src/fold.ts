@@ -67,8 +67,10 @@ export interface SweepFold {
   best: { readonly trial: number; readonly value: number } | undefined
   /** Some trial's value reached `metric.target`. */
   targetReached: boolean
-  /** Why nothing is started though something could be; cleared by the next trial. */
+  /** Why nothing is started though something could be; cleared by the next trial that is issued or resumed. */
   waiting: string | undefined
+  /** It was noted that no further trial will be issued; taken back by the next one. */
+  noMoreTrials: boolean
   sampler: SamplerRun
   pruner: PrunerRun | undefined
 }
@@ -89,6 +91,7 @@ export function createSweepFold(document: SweepDocument): SweepFold {
     best: undefined,
     targetReached: false,
     waiting: undefined,
+    noMoreTrials: false,
     sampler,
     pruner,
   }
@@ -123,6 +126,7 @@ function apply(fold: SweepFold, fact: Fact): void {
       return
     case 'trial-created':
       fold.waiting = undefined
+      fold.noMoreTrials = false
       addTrial(fold, fact)
       return
     case 'attempt-queued':
@@ -151,8 +155,15 @@ function apply(fold: SweepFold, fact: Fact): void {
       moveTo(fold, trial, 'queued')
       return
     }
+    case 'trial-resumed':
+      fold.waiting = undefined
+      moveTo(fold, trialOf(fold, fact.trial), 'queued')
+      return
     case 'waiting':
       fold.waiting = fact.reason
+      return
+    case 'no-more-trials':
+      fold.noMoreTrials = true
       return
     case 'sweep-ended':
       fold.state = fact.state

@@ -14,6 +14,11 @@ const documents = {
   'tpe and asha': documentOf({ method: 'tpe', earlyTerminate: { type: 'asha' } }),
   'sobol and median': documentOf({ method: 'sobol', earlyTerminate: { type: 'median' } }),
   'lhs and asha': documentOf({ method: 'lhs', earlyTerminate: { type: 'asha' } }),
+  'random and promoting asha': documentOf({ earlyTerminate: { type: 'asha', mode: 'promote', brackets: 2 } }),
+  'tpe and sync-hyperband': documentOf({
+    method: 'tpe',
+    earlyTerminate: { type: 'sync-hyperband', maxResource: 27 },
+  }),
   'grid and hyperband': documentOf({ method: 'grid', space: grid, earlyTerminate: { type: 'hyperband', minIter: 1 } }),
 }
 
@@ -21,7 +26,7 @@ for (const [name, document] of Object.entries(documents)) {
   test(`${name}: a sweep replays to the same suggestions and decisions, through lost attempts and late facts`, () => {
     let decisions = 0
     for (let seed = 0; seed < 5; seed += 1) {
-      const { facts } = simulateSweep(document, 40, 5, 30, rngFor(seed, 0, 'workers'))
+      const { facts } = simulateSweep(document, 40, 5, { steps: 30 }, rngFor(seed, 0, 'workers'))
       const result = replay(document, facts)
       expect(result.differences).toEqual([])
       expect(result.suggestions).toBe(document.method === 'grid' ? 27 : 40)
@@ -32,7 +37,7 @@ for (const [name, document] of Object.entries(documents)) {
 }
 
 const document = documents['random and asha']
-const { facts } = simulateSweep(document, 20, 4, 30, rngFor(1, 1, 'workers'))
+const { facts } = simulateSweep(document, 20, 4, { steps: 30 }, rngFor(1, 1, 'workers'))
 
 function altered(change: (fact: Fact) => Fact): readonly Fact[] {
   return facts.map(change)

@@ -2,7 +2,7 @@ import { canonicalJson } from '@sweep/spec/config-hash'
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { Fact, FactOf, Verdict } from '@sweep/spec/facts'
 import { encodeMetric, type Json } from '@sweep/spec/number'
-import { BY_PRUNER, type PruneDecision } from './pruner.ts'
+import { BY_PRUNER, type Decision } from './pruner.ts'
 import type { Suggestion } from './sampler.ts'
 import { createSearch, type Search } from './search.ts'
 
@@ -39,13 +39,15 @@ export function replay(document: SweepDocument, facts: readonly Fact[]): ReplayR
     if (fact.kind === 'trial-created' && fact.source === 'sampler') {
       suggestions += 1
       const expected = batches.get(fact.basis)!.suggestion(searchAt, fact.draw ?? 0)
-      const got = { config: fact.config, reason: fact.reason, draw: fact.draw ?? 0 }
+      const { config, reason, draw = 0, parent } = fact
+      const got = { config, reason, draw, ...(parent && { parent: parent.trial }) }
       addDifference(differences, fact.seq, expected && suggestionJson(expected), suggestionJson(got))
-    } else if (fact.kind === 'stop-asked' && fact.stop === 'pruned' && fact.by === BY_PRUNER) {
+    } else if ((fact.kind === 'stop-asked' || fact.kind === 'trial-resumed') && fact.by === BY_PRUNER) {
       decisions += 1
+      const kind = decisionOf(fact)
       const expected = searchAt(fact.basis)
         .pruner?.decide()
-        .find((decision) => isFor(decision, fact))
+        .find((one) => one.kind === kind && one.trial === fact.trial && one.attempt === fact.attempt)
       addDifference(differences, fact.seq, expected && verdictJson(expected.verdict), verdictJson(fact.verdict))
     }
   }
@@ -99,8 +101,10 @@ function createBatch(basis: number, count: number): Batch {
   }
 }
 
-function isFor(decision: PruneDecision, fact: FactOf<'stop-asked'>): boolean {
-  return decision.trial === fact.trial && decision.attempt === fact.attempt
+/** The kind of decision that a fact carries out; undefined for a stop that no pruner asks for. */
+function decisionOf(fact: FactOf<'stop-asked' | 'trial-resumed'>): Decision['kind'] | undefined {
+  if (fact.kind === 'trial-resumed') return 'resume'
+  return fact.stop === 'pruned' ? 'prune' : fact.stop === 'paused' ? 'pause' : undefined
 }
 
 function addDifference(differences: ReplayDifference[], seq: number, expected: Json | undefined, got: Json): void {
@@ -109,8 +113,8 @@ function addDifference(differences: ReplayDifference[], seq: number, expected: J
   }
 }
 
-function suggestionJson({ config, reason, draw }: Suggestion): Json {
-  return { config, reason, draw }
+function suggestionJson({ config, reason, draw, parent }: Suggestion): Json {
+  return { config, reason, draw, parent: parent ?? null }
 }
 
 /** NaN has no JSON of its own; absent parts and undefined ones are the same. */

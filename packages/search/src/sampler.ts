@@ -1,10 +1,16 @@
+import type { PastResult } from '@sweep/spec/document/sweep-document'
 import type { FactBody } from '@sweep/spec/facts'
 import type { Config, SearchSpace } from '@sweep/spec/search-space'
+import type { Levels } from './observations/levels.ts'
 import { type Rng, rngFor } from './rng.ts'
 
 export interface SamplerSettings {
   /** What `metric.goal` says; samplers turn values into losses with it, so that lower is better inside. */
   readonly goal: 'minimize' | 'maximize'
+  /** Where trials that are stopped early can be compared; undefined when none is. */
+  readonly levels?: Levels | undefined
+  /** What was tried before the sweep, in no order; samplers that don't learn ignore it. */
+  readonly past?: readonly PastResult[]
 }
 
 /** One proposed config, with why it was proposed and its index among the sampler's own suggestions. */
@@ -12,6 +18,8 @@ export interface Suggestion {
   readonly config: Config
   readonly reason: string
   readonly draw: number
+  /** The trial whose checkpoint the new one goes on from; absent for one that starts from nothing. */
+  readonly parent?: number
 }
 
 export interface Asked {
@@ -35,7 +43,9 @@ export interface Sampler<State> {
   init(space: SearchSpace, settings: SamplerSettings): State
   /** Folds one fact into the state and returns the new state; the old one still stands. */
   tell(state: State, fact: FactBody): State
-  /** Up to `count` suggestions, fewer when the space is used up. Never changes `state`. */
+  /** How many suggestions there can be before further facts; left out where that depends on the space alone. */
+  places?(state: State): number
+  /** Up to `count` suggestions, fewer when the space is used up or there are no more places. Never changes `state`. */
   ask(state: State, count: number, rngAt: RngAt): Asked
 }
 
@@ -43,6 +53,7 @@ export interface Sampler<State> {
 export interface SamplerRun {
   readonly name: string
   tell(fact: FactBody): SamplerRun
+  readonly places: number
   ask(count: number): Asked
 }
 
@@ -60,6 +71,7 @@ export function startSampler<State>(
         const next = sampler.tell(state, fact)
         return next === state ? run : at(next)
       },
+      places: sampler.places?.(state) ?? Number.POSITIVE_INFINITY,
       ask: (count) => sampler.ask(state, count, rngAt),
     }
     return run

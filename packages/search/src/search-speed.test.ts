@@ -8,8 +8,14 @@ import { spaceOf } from './testing/spaces.ts'
 
 const now = () => performance.now()
 
-for (const settings of [{ type: 'asha' }, { type: 'median' }, { type: 'hyperband', minIter: 1, strict: false }]) {
-  test(`${settings.type}: at 10,000 trials a call takes far less than a millisecond`, () => {
+for (const settings of [
+  { type: 'asha' },
+  { type: 'asha', mode: 'promote' },
+  { type: 'sync-hyperband', maxResource: 27 },
+  { type: 'median' },
+  { type: 'hyperband', minIter: 1, strict: false },
+]) {
+  test(`${Object.values(settings).join(' ')}: at 10,000 trials a call takes far less than a millisecond`, () => {
     const speed = measureSearch(EarlyTerminate.parse(settings), 10_000, now)
     if (process.env['SWEEP_SHOW_SPEED']) console.log(JSON.stringify({ ...settings, ...speed }))
     expect(speed.askMicros).toBeLessThan(500)

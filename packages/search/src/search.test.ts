@@ -10,6 +10,9 @@ test('the document names the sampler and the pruner', () => {
   expect(names({})).toEqual(['random', undefined])
   expect(names({ earlyTerminate: { type: 'asha' } })).toEqual(['random', 'asha'])
   expect(names({ earlyTerminate: { type: 'median' } })).toEqual(['random', 'median'])
+  for (const type of ['percentile', 'threshold', 'wilcoxon', 'extrapolate'])
+    expect(names({ earlyTerminate: { type } })).toEqual(['random', type])
+  expect(names({ earlyTerminate: { type: 'patience', patience: 3 } })).toEqual(['random', 'patience'])
   expect(names({ earlyTerminate: { type: 'hyperband', minIter: 1 } })).toEqual(['random', 'hyperband'])
   const space = { parameters: [{ name: 'a', path: ['a'], type: 'choice', values: [1, 2] }] }
   expect(names({ method: 'grid', space })).toEqual(['grid', undefined])

@@ -47,6 +47,8 @@ export const FactBody = z.discriminatedUnion('kind', [
     basis,
     /** Index of this suggestion among the sampler's own, from 0: seeds its random numbers. */
     draw: z.int().nonnegative().optional(),
+    /** The trial whose newest checkpoint it goes on from, and the step of that; without a step there was none. */
+    parent: z.strictObject({ trial, step: z.int().optional() }).optional(),
     reason: z.string(),
   }),
   z.strictObject({ kind: z.literal('attempt-queued'), trial, attempt, reason: z.string() }),
@@ -86,6 +88,10 @@ export const FactBody = z.discriminatedUnion('kind', [
     reason: z.string(),
   }),
   z.strictObject({ kind: z.literal('trial-requeued'), trial, by: z.string() }),
+  /** A paused trial goes on; `attempt` is the one that was paused, and the next one is queued right after. */
+  z.strictObject({ kind: z.literal('trial-resumed'), trial, attempt, basis, by: z.string(), verdict: Verdict }),
+  /** No further trial will be issued, and why: what waits for more trials to be compared with need not wait longer. */
+  z.strictObject({ kind: z.literal('no-more-trials'), reason: z.string(), basis }),
   /** Nothing was started though something could be, and why; written when the reason changes. */
   z.strictObject({ kind: z.literal('waiting'), reason: z.string(), basis }),
   z.strictObject({ kind: z.literal('sweep-ended'), state: z.enum(SWEEP_STATES), reason: z.string() }),

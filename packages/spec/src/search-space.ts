@@ -9,12 +9,20 @@ export type Quantum = z.infer<typeof Quantum>
 export const Condition = z.record(z.string(), z.array(Json).min(1))
 export type Condition = z.infer<typeof Condition>
 
+/**
+ * Where somebody expects the good values of a parameter: at `mu`, give or take `sigma` in the parameter's own unit (on a
+ * log scale in factors of e, as for a log-normal). Methods that learn begin there, and believe it less with every trial.
+ */
+export const Prior = z.strictObject({ mu: Json, sigma: z.number().positive().optional() })
+export type Prior = z.infer<typeof Prior>
+
 const base = {
   /** `path` joined by dots; the key of a config. */
   name: z.string().min(1),
   /** Where the value goes in `params.json`: `['optimizer', 'lr']` for a parameter nested under `optimizer`. */
   path: z.array(z.string().min(1)).min(1),
   when: Condition.optional(),
+  prior: Prior.optional(),
 }
 
 const Scale = z.enum(['linear', 'log', 'inverse-log'])

@@ -65,7 +65,7 @@ export type Trial = TrialBase &
   (
     | { readonly state: 'queued' }
     | { readonly state: 'running'; readonly lease: Lease }
-    | { readonly state: 'paused'; readonly rung: number; readonly checkpoint: string }
+    | { readonly state: 'paused'; readonly checkpoint: string | null }
     | { readonly state: 'completed'; readonly value: number | null; readonly finishedAt: Date }
     | { readonly state: 'pruned'; readonly reason: string; readonly finishedAt: Date }
     | { readonly state: 'failed'; readonly failure: TrialFailure; readonly finishedAt: Date }

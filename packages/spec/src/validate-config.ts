@@ -58,7 +58,8 @@ export function completeConfig(space: SearchSpace, config: Config): Config {
   return { ...Object.fromEntries(constants), ...config }
 }
 
-function checkValue(parameter: Parameter, value: Json): Omit<ConfigProblem, 'parameter'> | null {
+/** What is wrong with one value of a parameter; null when it lies in the search space. */
+export function checkValue(parameter: Parameter, value: Json): Omit<ConfigProblem, 'parameter'> | null {
   const { name } = parameter
   const hint = `It is ${describe(parameter)}.`
   const outside = { severity: 'warning', message: `${name} ${show(value)} is outside the search space`, hint } as const

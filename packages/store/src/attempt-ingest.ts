@@ -250,7 +250,8 @@ export class IngestedAttempt {
   trialRow(): { number: number }[] {
     const { trial } = this.#row
     const after = this.#trial
-    if (after.trial_reports === this.#row.trial_reports) return []
+    const { checkpoint } = this.#report
+    if (after.trial_reports === this.#row.trial_reports && checkpoint === undefined) return []
     const loss = lossOf(this.#change.sweep.metric_goal, after.value)
     if (loss !== null && after.value !== null) this.#change.offerBest(trial, after.value, loss)
     const row = {
@@ -263,6 +264,7 @@ export class IngestedAttempt {
       best_step: after.best_step,
       value: spelled(after.value),
       loss,
+      checkpoint,
     }
     return [row]
   }

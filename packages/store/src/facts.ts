@@ -48,6 +48,7 @@ export function spelledFact(fact: FactBody): unknown {
     case 'trial-ended':
       return { ...fact, value: fact.value === null ? null : encodeMetric(fact.value) }
     case 'stop-asked':
+    case 'trial-resumed':
       return { ...fact, verdict: spelledVerdict(fact.verdict) }
     default:
       return fact

@@ -6,7 +6,8 @@ import type { AttemptStatus } from '@sweep/spec/wire/agent-protocol'
 import type { Database } from './database.ts'
 import { EndedAttempts, LIVE_COLUMNS, type LiveAttempt } from './end-attempts.ts'
 import { spelledVerdict } from './facts.ts'
-import { jsonText } from './json-text.ts'
+import { jsonText, plainText } from './json-text.ts'
+import { endPaused, type PausedTrial } from './paused-trials.ts'
 import { checkOwner, SweepChange } from './sweep-change.ts'
 
 export interface StopRequest {
@@ -19,8 +20,8 @@ export interface StopRequest {
 
 /**
  * `asked`: stored now; tell `agentId` (`notify attempt_stop`). `already`: a stop that is at least as strong stands.
- * `ended`: the attempt was still queued, so the trial has ended without a process to stop. `idle`: there is nothing to
- * stop. `not-found`: no such trial.
+ * `ended`: the attempt was still queued, or the trial paused, so it has ended without a process to stop. `idle`: there is
+ * nothing to stop. `not-found`: no such trial.
  */
 export type StopResult =
   | {
@@ -69,6 +70,7 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
     if (ownerEpoch !== undefined) checkOwner(change.sweep, ownerEpoch)
     const byTrial = new Map(found.rows.map((row) => [row.trial, row]))
     const ended = new EndedAttempts(change)
+    const paused = { prune: [] as PausedTrial[], cancel: [] as PausedTrial[] }
     const asked: { id: AttemptId; reason: StopReason; verdict: unknown }[] = []
     const results = stops.map((stop): StopResult => {
       const { trial, reason, verdict } = stop
@@ -76,11 +78,18 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
       if (attempt === undefined) return { trial, result: 'not-found' }
       if (stop.attempt !== undefined && stop.attempt !== attempt.number) return { trial, result: 'idle' }
       // One stop a trial and call; a second would see what the first has not stored yet.
-      byTrial.set(trial, { ...attempt, stop_reason: reason, ...(attempt.state === 'queued' ? { state: 'ended' } : {}) })
+      const isIdle = attempt.state === 'queued' || attempt.trial_state === 'paused'
+      byTrial.set(trial, {
+        ...attempt,
+        stop_reason: reason,
+        ...(isIdle ? { state: 'ended', trial_state: 'cancelled' } : {}),
+      })
       const fact = { trial, attempt: attempt.number, stop: reason, basis, by, verdict }
-      if (attempt.state === 'queued' && endsQueued(reason)) {
+      if (isIdle && endsIdle(reason)) {
+        const event = reason === 'pruned' ? 'prune' : 'cancel'
         change.fact({ kind: 'stop-asked', ...fact })
-        ended.withdraw(attempt, reason === 'pruned' ? 'prune' : 'cancel', verdict.reason)
+        if (attempt.state === 'queued') ended.withdraw(attempt, event, verdict.reason)
+        else paused[event].push({ trial, value: attempt.value, reason: plainText(verdict.reason) })
         return { trial, result: 'ended', attemptId: attempt.id }
       }
       if (attempt.state !== 'running' || attempt.agent_id === null) return { trial, result: 'idle' }
@@ -92,7 +101,13 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
     })
     if (!change.changed) return results
     const sent = asked.length === 0 ? undefined : tx.query(STORE, [jsonText(asked)])
-    const [stored] = await Promise.all([sent, ended.store(tx), change.store(tx)])
+    const [stored] = await Promise.all([
+      sent,
+      ended.store(tx),
+      endPaused(tx, change, 'prune', paused.prune),
+      endPaused(tx, change, 'cancel', paused.cancel),
+      change.store(tx),
+    ])
     if (stored !== undefined && stored.rowCount !== asked.length) {
       throw new Error(`attempts of sweep ${sweepId} changed under its lock`)
     }
@@ -105,8 +120,8 @@ function isStronger(reason: StopReason, stored: StopReason | null): boolean {
   return stored === null || (reason === 'cancelled' && stored !== 'cancelled')
 }
 
-/** Reasons that mean the trial, not only the process that runs it; a queued attempt has no process. */
-function endsQueued(reason: StopReason): boolean {
+/** Reasons that mean the trial, not only the process that runs it; a queued or paused one has no process. */
+function endsIdle(reason: StopReason): boolean {
   return reason === 'pruned' || reason === 'cancelled' || reason === 'stopped' || reason === 'budget'
 }
 

@@ -9,11 +9,11 @@ import {
   type SweepState,
   sweepStatesAllowing,
 } from '@sweep/spec/sweep-state'
-import { statesAllowing } from '@sweep/spec/trial'
 import type { ChangeSweep } from '@sweep/spec/wire/api'
 import type { Database, Queryable } from './database.ts'
 import { plainText } from './json-text.ts'
-import { SweepChange } from './sweep-change.ts'
+import { endPaused } from './paused-trials.ts'
+import { checkOwner, SweepChange } from './sweep-change.ts'
 import { budgetOf } from './sweep-record.ts'
 
 /** `refused`: the sweep's state does not allow it; `state` is the state after the call. */
@@ -145,8 +145,7 @@ export async function endSweep(
     const next = nextSweepState(sweep.state, 'end')
     if (next === undefined) return { result: 'refused' }
     if (sweep.outstanding > 0) return { result: 'busy' }
-    // Few trials pause, and only a sweep's end looks for them: no index needed beside the sweep's own range.
-    await cancelPaused(tx, change, next)
+    await leavePaused(tx, change, next === 'completed' ? 'prune' : 'cancel', reason)
     await setState(tx, sweep.id, 'end', next, reason)
     change.fact({ kind: 'sweep-ended', state: next, reason })
     await change.store(tx)
@@ -155,17 +154,15 @@ export async function endSweep(
 }
 
 /** A sweep that is over has no trial that waits for it to go on. */
-async function cancelPaused(tx: Queryable, change: SweepChange, next: SweepState): Promise<void> {
-  const reason = `put aside until the sweep was ${next}`
-  const { rows } = await tx.query<{ number: number; value: number | null }>(
-    `update trials set state = 'cancelled', end_reason = $2, ended_at = now()
-      where sweep_id = $1 and state = 'paused' and state = any($3) returning number, value`,
-    [change.sweep.id, reason, statesAllowing('cancel')],
+async function leavePaused(tx: Queryable, change: SweepChange, event: 'prune' | 'cancel', why: string): Promise<void> {
+  // Only a sweep's end looks for them: no index needed beside the sweep's own range.
+  const { rows } = await tx.query<{ trial: number; value: number | null }>(
+    `select number as trial, value from trials where sweep_id = $1 and state = 'paused' order by number`,
+    [change.sweep.id],
   )
-  for (const { number: trial, value } of [...rows].sort((a, b) => a.number - b.number)) {
-    change.move('paused', 'cancelled')
-    change.fact({ kind: 'trial-ended', trial, state: 'cancelled', value, reason })
-  }
+  const reason = plainText(`still paused when the sweep ended: ${why}`)
+  const trials = rows.map((row) => ({ ...row, reason }))
+  await endPaused(tx, change, event, trials)
 }
 
 /** Stores why nothing starts, with a fact, when it differs from what is stored; null clears it without a fact. */
@@ -184,6 +181,28 @@ export async function setWaiting(
     await tx.query('update sweeps set waiting_reason = $2 where id = $1', [id, reason])
     if (reason !== null) change.fact({ kind: 'waiting', reason, basis })
     if (change.changed) await change.store(tx)
+    return true
+  })
+}
+
+/**
+ * Notes that no further trial will be issued, for those that are paused until others come. Only when `basis` is the last
+ * fact there is: what came since may be a reason to go on.
+ */
+export async function noteNoMoreTrials(
+  database: Database,
+  id: SweepId,
+  ownerEpoch: number,
+  reason: string,
+  basis: number,
+): Promise<boolean> {
+  return database.tx(async (tx) => {
+    const change = await SweepChange.begin(tx, id)
+    if (change === undefined) return false
+    checkOwner(change.sweep, ownerEpoch)
+    if (change.sweep.fact_seq !== basis || change.sweep.state !== 'running') return false
+    change.fact({ kind: 'no-more-trials', reason: plainText(reason), basis })
+    await change.store(tx)
     return true
   })
 }

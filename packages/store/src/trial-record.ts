@@ -17,6 +17,8 @@ export interface TrialRecord {
   readonly config: Config
   readonly replicate: number
   readonly source: 'sampler' | 'user'
+  /** Number of the trial whose checkpoint it went on from. */
+  readonly parent: number | null
   /** Why it ended as it did, or why it was suggested while it has not ended. */
   readonly reason: string
   readonly value: number | null
@@ -54,6 +56,7 @@ export interface TrialRow {
   readonly config: unknown
   readonly replicate: number
   readonly source: 'sampler' | 'user'
+  readonly parent: number | null
   readonly reason: string
   readonly end_reason: string | null
   readonly value: number | null
@@ -75,8 +78,8 @@ export interface TrialRow {
   readonly ended_at: Date | null
 }
 
-export const TRIAL_COLUMNS = `t.sweep_id, t.number, t.state, t.config, t.replicate, t.source, t.reason, t.end_reason,
-  t.value, t.loss, t.last_value, t.last_step, t.best_value, t.best_step, t.reports, t.attempts, t.user_failures,
+export const TRIAL_COLUMNS = `t.sweep_id, t.number, t.state, t.config, t.replicate, t.source, t.parent, t.reason,
+  t.end_reason, t.value, t.loss, t.last_value, t.last_step, t.best_value, t.best_step, t.reports, t.attempts, t.user_failures,
   t.lost_failures, t.failure, t.last_cause, g.name as agent, t.checkpoint, t.created_at, t.started_at, t.ended_at`
 /** The newest attempt by its id, which is made of the trial's key: no index beside the primary key is needed. */
 export const TRIAL_JOINS = `
@@ -92,6 +95,7 @@ export function trialRecord(row: TrialRow): TrialRecord {
     config: Config.parse(row.config),
     replicate: row.replicate,
     source: row.source,
+    parent: row.parent,
     reason: row.end_reason ?? row.reason,
     value: row.value,
     lastValue: row.last_value,

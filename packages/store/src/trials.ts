@@ -7,6 +7,7 @@ import type { Database, Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
 import { SweepChange, ticketQueue } from './sweep-change.ts'
 import {
+  Checkpoint,
   type QueuedAttempt,
   TRIAL_COLUMNS,
   TRIAL_JOINS,
@@ -21,6 +22,8 @@ export interface NewTrial {
   readonly reason: string
   /** Index of the suggestion among the sampler's own. */
   readonly draw?: number
+  /** The trial of this sweep whose newest checkpoint it goes on from. */
+  readonly parent?: number
 }
 
 export interface CreateTrials {
@@ -53,13 +56,16 @@ export type Refused =
 export async function createTrials(database: Database, request: CreateTrials): Promise<CreatedTrials> {
   const none = { created: [], refused: [] }
   return database.tx(async (tx) => {
-    const [change, issued] = await begin(tx, request.sweepId, request.trials)
+    const [[change, issued], checkpoints] = await Promise.all([
+      begin(tx, request.sweepId, request.trials),
+      checkpointsOf(tx, request.sweepId, request.trials),
+    ])
     if (change === undefined) return { ...none, result: 'not-found' }
     if (change.sweep.owner_epoch !== request.ownerEpoch) return { ...none, result: 'not-owner' }
     if (change.sweep.state !== 'running') return { ...none, result: 'not-running' }
     const issue = new Issue(change, issued, request.basis, request.repeat === true)
     request.trials.forEach((trial, index) => {
-      issue.add(trial, index)
+      issue.add(trial, index, trial.parent === undefined ? undefined : checkpoints.get(trial.parent))
     })
     await issue.store(tx, 1)
     return { ...issue, result: 'done' }
@@ -119,20 +125,41 @@ async function begin(
   return [change, new Map(issued.rows.map((row) => [row.hash, row]))]
 }
 
+/** The newest checkpoints of the trials that new ones go on from, by their number. */
+async function checkpointsOf(
+  tx: Queryable,
+  sweepId: SweepId,
+  trials: readonly NewTrial[],
+): Promise<ReadonlyMap<number, Checkpoint>> {
+  const parents = trials.flatMap(({ parent }) => (parent === undefined ? [] : [parent]))
+  if (parents.length === 0) return new Map()
+  const { rows } = await tx.query<{ number: number; checkpoint: unknown }>(
+    {
+      name: 'trials-checkpoints',
+      text: `select number, checkpoint from trials
+              where sweep_id = $1 and number = any($2) and checkpoint is not null`,
+    },
+    [sweepId, parents],
+  )
+  return new Map(rows.map(({ number, checkpoint }) => [number, Checkpoint.parse(checkpoint)]))
+}
+
 const INSERT = {
   name: 'trials-insert',
   text: `with list as materialized (
            select * from jsonb_to_recordset($2::jsonb)
-             as x (number int, config jsonb, hash text, replicate int, source text, reason text)),
+             as x (number int, config jsonb, hash text, replicate int, source text, reason text, parent int,
+                     checkpoint jsonb)),
          stored as (
-           insert into trials (sweep_id, number, config, hash, replicate, source, reason)
-           select $1, number, config, hash, replicate, source, reason from list),
+           insert into trials (sweep_id, number, config, hash, replicate, source, reason, parent, checkpoint)
+           select $1, number, config, hash, replicate, source, reason, parent, checkpoint from list),
          tracked as (
            insert into runs (id, experiment_id, sweep_id, trial)
            select $1 || '-' || number, $1, $1, number from list returning key, trial)
-         insert into attempts (id, sweep_id, trial, number, run_key, queue_name, tickets, ticketed_at)
-         select $1 || '-' || trial || '-1', $1, trial, 1, key, $3, $4::int, case when $4::int > 0 then now() end
-           from tracked`,
+         insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore, tickets, ticketed_at)
+         select $1 || '-' || trial || '-1', $1, trial, 1, key, $3, checkpoint, $4::int,
+                case when $4::int > 0 then now() end
+           from tracked join list on number = trial`,
 }
 
 /** Configs being issued within one transaction. */
@@ -153,7 +180,8 @@ class Issue {
     this.#repeat = repeat
   }
 
-  add(trial: NewTrial, index: number): void {
+  /** @param checkpoint what the trial goes on from, until it has saved one of its own */
+  add(trial: NewTrial, index: number, checkpoint?: Checkpoint): void {
     const { sweep } = this.#change
     const hash = configHash(trial.config)
     const before = this.#issued.get(hash)
@@ -169,14 +197,15 @@ class Issue {
     const replicate = before === undefined ? 0 : before.replicate + 1
     const reason = plainText(trial.reason)
     this.#issued.set(hash, { hash, replicate, number: before?.number ?? number })
-    this.#rows.push({ number, config: trial.config, hash, replicate, source: trial.source, reason })
+    const { config, source, parent } = trial
+    this.#rows.push({ number, config, hash, replicate, source, reason, parent, checkpoint })
     const attempt = attemptId(sweep.id, number, 1)
     this.created.push({ attemptId: attempt, queueName: ticketQueue(sweep), tickets: 1, number, index })
-    this.#change.fact(createdFact(trial, number, this.#basis), {
+    this.#change.fact(createdFact(trial, number, this.#basis, checkpoint?.step), {
       kind: 'attempt-queued',
       trial: number,
       attempt: 1,
-      reason: 'first attempt',
+      reason: `first attempt${whereFrom(trial, checkpoint?.step)}`,
     })
     this.#change.move(undefined, 'queued')
     this.#change.admit()
@@ -192,10 +221,18 @@ class Issue {
   }
 }
 
-function createdFact(trial: NewTrial, number: number, basis: number): FactBody {
-  const { config, source, reason, draw } = trial
+function createdFact(trial: NewTrial, number: number, basis: number, step: number | undefined): FactBody {
+  const { config, source, reason, draw, parent } = trial
   const fact = { kind: 'trial-created' as const, trial: number, config, source, basis, reason }
-  return draw === undefined ? fact : { ...fact, draw }
+  const from = parent === undefined ? {} : { parent: { trial: parent, ...(step === undefined ? {} : { step }) } }
+  return { ...fact, ...(draw === undefined ? {} : { draw }), ...from }
+}
+
+function whereFrom({ parent }: NewTrial, step: number | undefined): string {
+  if (parent === undefined) return ''
+  return step === undefined
+    ? `, from the beginning, because trial ${parent} had saved no checkpoint`
+    : `, from the checkpoint of step ${step} of trial ${parent}`
 }
 
 export type RequeueResult =

@@ -66,6 +66,27 @@ describe('what the client gets has the shape that the schemas say', () => {
     ).toContain('unknown_key')
   })
 
+  test('a sweep that starts from an earlier one has its results', async () => {
+    const warm = (ids: string[], more = '') => ({
+      source: `${SWEEP_YAML}${more}\nwarm_start: {sweeps: [${ids.join(', ')}], results: [{lr: 0.5, loss: 9}]}\n`,
+      workdir: '/tmp/digits',
+    })
+    const { sweep } = SweepCreated.parse(await client.createSweep(warm([sweepId])))
+    const { document } = await client.getSweep(sweep.id)
+    const lrOf = async (trial: number): Promise<unknown> => (await client.getTrial(sweepId, trial)).config['lr']
+    expect(document.warmStart?.results).toEqual([
+      { config: { lr: 0.5 }, value: 9 },
+      { config: expect.objectContaining({ lr: await lrOf(3) }), value: 0.2 },
+      { config: expect.objectContaining({ lr: await lrOf(1) }), value: 0.3 },
+    ])
+    await expect(client.createSweep(warm(['nowhere']))).rejects.toMatchObject({ code: 'not-found' })
+    const other = await client.createSweep({
+      source: SWEEP_YAML.replace(/loss/g, 'error_rate'),
+      workdir: '/tmp/digits',
+    })
+    await expect(client.createSweep(warm([other.sweep.id]))).rejects.toMatchObject({ code: 'invalid-document' })
+  })
+
   test('the leaderboard: best first, then what never had a finite value', async () => {
     const board = Leaderboard.parse(await client.leaderboard(sweepId))
     const shown = board.rows.map((row) => [row.number, row.rank, row.state])

@@ -73,7 +73,15 @@ test.concurrent('the pruner stops the bad ones, and the stored facts give the sa
   })
   const id = await newSweep(scene.database, {
     budget: { trials: 18 },
-    earlyTerminate: { type: 'asha', minResource: 1, reductionFactor: 3, brackets: 1, grace: 0, resource: 'step' },
+    earlyTerminate: {
+      type: 'asha',
+      mode: 'stop',
+      minResource: 1,
+      reductionFactor: 3,
+      brackets: 1,
+      grace: 0,
+      resource: 'step',
+    },
   })
   const sweep = await ended(scene.database, id)
   expect(sweep.trials.pruned).toBeGreaterThan(3)

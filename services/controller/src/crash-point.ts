@@ -3,6 +3,8 @@ export const CRASH_POINTS = [
   'before-create',
   'after-create-before-enqueue',
   'after-enqueue',
+  'before-resume',
+  'after-resume-before-enqueue',
   'before-stop',
   'after-stop',
   'in-shutdown',

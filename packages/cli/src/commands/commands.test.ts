@@ -247,7 +247,16 @@ test('why tells the life of a trial with the numbers of each decision', async ()
       by: 'asha',
       verdict: { reason: 'not in the top third', rung: 0, resource: 1, value: 0.9, threshold: 0.4, rank: 4, peers: 6 },
     },
-    { kind: 'attempt-ended', trial: 1, attempt: 1, cause: 'pruned', message: 'ended', gpuSeconds: 0, seconds: 2 },
+    { kind: 'attempt-ended', trial: 1, attempt: 1, cause: 'paused', message: 'ended', gpuSeconds: 0, seconds: 2 },
+    {
+      kind: 'trial-resumed',
+      trial: 1,
+      attempt: 1,
+      basis: 8,
+      by: 'asha',
+      verdict: { reason: 'the best of 3', rank: 1 },
+    },
+    { kind: 'no-more-trials', reason: 'the budget is used up', basis: 9 },
     { kind: 'trial-ended', trial: 1, state: 'pruned', value: 0.9, reason: 'pruned at step 1' },
   ])
   const { env } = await serve({
@@ -258,6 +267,7 @@ test('why tells the life of a trial with the numbers of each decision', async ()
   expect(run.stdout).toContain('suggested by the sampler: random draw 0; lr=0.1')
   expect(run.stdout).toContain('1 values reported, the last 0.9 at step 1')
   expect(run.stdout).toContain('by asha: not in the top third (value 0.9, threshold 0.4, rank 4 of 6, rung 0, at 1)')
+  expect(run.stdout).toContain('resumed by asha: the best of 3 (rank 1)')
   expect(run.stdout).not.toContain('0.1 at step')
   expect((await runFake(['why', '@last/99'], { env })).code).toBe(3)
 })

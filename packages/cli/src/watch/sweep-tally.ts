@@ -150,6 +150,10 @@ export class SweepTally {
   }
 
   #attemptEnded(number: number, cause: Cause, message: string): Happening | undefined {
+    if (cause === 'paused') {
+      this.#set(number, 'paused')
+      return { text: `trial ${number} is paused: ${message}`, tone: 'plain' }
+    }
     if (!FAILURES.has(cause)) return undefined
     const known = this.failures.get(cause)
     if (known === undefined) this.failures.set(cause, { count: 1, message, trial: number })

@@ -215,6 +215,22 @@ test('NaN never becomes the best, and a value that counts up is best when it is 
   expect(tally.ranked().map((trial) => trial.number)).toEqual([3, 1, 2])
 })
 
+test('a paused trial is shown as such, and as queued once it is resumed', () => {
+  const tally = new SweepTally({ name: 'acc', goal: 'maximize', summary: 'best' })
+  const facts = fakeFacts([
+    ...trialFacts(1, 0.5, 'completed').slice(0, 4),
+    { kind: 'attempt-ended', trial: 1, attempt: 1, cause: 'paused', message: 'waits', gpuSeconds: 0, seconds: 1 },
+    { kind: 'trial-resumed', trial: 1, attempt: 1, basis: 5, by: 'pruner', verdict: { reason: 'the best of 3' } },
+    { kind: 'attempt-queued', trial: 1, attempt: 2, reason: 'resumed from its checkpoint of step 3' },
+  ])
+  const seen = facts.map((fact) => [tally.add(fact)?.text, tally.trials.get(1)?.state])
+  expect(seen.slice(-3)).toEqual([
+    ['trial 1 is paused: waits', 'paused'],
+    [undefined, 'paused'],
+    ['trial 1 is queued again: resumed from its checkpoint of step 3', 'queued'],
+  ])
+})
+
 test('a picture of 10,000 trials is drawn in a few milliseconds', () => {
   const tally = new SweepTally({ name: 'loss', goal: 'minimize', summary: 'best' })
   for (const fact of fakeFacts(Array.from({ length: 10_000 }, (_, i) => trialFacts(i + 1, i, 'completed')).flat()))

@@ -12,16 +12,13 @@ import {
   withTrial,
 } from '../persistent/ranking.ts'
 import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
+import { advanced, noProgress, type Progress, resourceOf, standingLoss, takenUp } from '../progress.ts'
 import type { PruneDecision, Pruner } from '../pruner.ts'
-import { emptyHistory, keptLength, type TrialHistory, withReport } from '../trial-history.ts'
 import { bracketOf, type Rung, rungAt } from './brackets.ts'
 
 interface AshaTrial {
   readonly bracket: number
-  readonly history: TrialHistory
-  /** Lowest loss, and highest resource, over the history. */
-  readonly best: number
-  readonly reached: number
+  readonly progress: Progress
   /** The rungs it was compared at, and which entry of the history stood for it there. */
   readonly compared: readonly { readonly rung: number; readonly entry: number }[]
 }
@@ -79,70 +76,44 @@ function withAttempt(state: AshaState, fact: FactBody): AshaState {
 function withValue(state: AshaState, fact: FactOf<'report'>): AshaState {
   const { settings, metric } = state
   const before = find(state.trials, fact.trial) ?? newTrial(fact.trial, settings)
-  if (fact.attempt < before.history.attempt) return state
-  const { trial: kept, rungs } = cutBack(state, fact, before)
+  if (fact.attempt < before.progress.history.attempt) return state
+  const kept = takenUp(before.progress, fact, settings.resource)
+  const rungs = kept === before.progress ? state.rungs : cutBack(state, fact.trial, before, kept)
+  const compared = before.compared.filter(({ entry }) => entry < kept.history.length)
 
   const loss = toLoss(fact.value, metric)
-  const history = withReport(kept.history, fact.attempt, fact.step, loss)
-  const resource = settings.resource === 'step' ? fact.step : history.length
-  const rung = rungAt(resource, kept.bracket, settings)
+  const progress = advanced(kept, fact, loss, settings.resource)
+  const resource = resourceOf(progress, fact, settings.resource)
+  const rung = rungAt(resource, before.bracket, settings)
   const isNew = rung !== undefined && rung.resource > kept.reached && rung.resource >= settings.grace
   const trial: AshaTrial = {
-    ...kept,
-    history,
-    best: Math.min(kept.best, loss),
-    reached: Math.max(kept.reached, resource),
-    compared: isNew ? [...kept.compared, { rung: rung.index, entry: history.length - 1 }] : kept.compared,
+    bracket: before.bracket,
+    progress,
+    compared: isNew ? [...compared, { rung: rung.index, entry: progress.history.length - 1 }] : compared,
   }
   const next = { ...state, rungs, trials: insert(state.trials, fact.trial, 0, trial) }
   if (!isNew || isOver(resource, settings)) return next
-  return compare(next, fact, trial, rung, Number.isFinite(loss) && metric.summary === 'best' ? trial.best : loss)
+  return compare(next, fact, trial, rung, standingLoss(progress, loss, metric))
 }
 
 function newTrial(trial: number, settings: Asha): AshaTrial {
-  const bracket = bracketOf(trial, settings)
-  return {
-    bracket,
-    history: emptyHistory,
-    best: Number.POSITIVE_INFINITY,
-    reached: Number.NEGATIVE_INFINITY,
-    compared: [],
-  }
+  return { bracket: bracketOf(trial, settings), progress: noProgress, compared: [] }
 }
 
 function isOver(resource: number, { maxResource }: Asha): boolean {
   return maxResource !== undefined && resource >= maxResource
 }
 
-/** Takes back what older attempts recorded at or past the step at which a newer one took up. */
-function cutBack(
-  state: AshaState,
-  fact: FactOf<'report'>,
-  trial: AshaTrial,
-): { trial: AshaTrial; rungs: Tree<Ranking> } {
-  const length = keptLength(trial.history, fact.attempt, fact.step)
-  if (length === trial.history.length) return { trial, rungs: state.rungs }
+/** The rungs without what older attempts recorded at or past the step at which a newer one took up. */
+function cutBack(state: AshaState, number: number, trial: AshaTrial, kept: Progress): Tree<Ranking> {
   let rungs = state.rungs
   for (const { rung, entry } of trial.compared) {
     const ranking = find(rungs, trial.bracket, rung)
-    if (entry >= length && ranking) rungs = insert(rungs, trial.bracket, rung, withoutTrial(ranking, fact.trial))
+    if (entry >= kept.history.length && ranking) {
+      rungs = insert(rungs, trial.bracket, rung, withoutTrial(ranking, number))
+    }
   }
-  const steps = trial.history.steps.slice(0, length)
-  return {
-    rungs,
-    trial: {
-      bracket: trial.bracket,
-      history: { ...trial.history, length },
-      best: trial.history.losses
-        .slice(0, length)
-        .reduce((best, loss) => Math.min(best, loss), Number.POSITIVE_INFINITY),
-      reached:
-        state.settings.resource === 'reports'
-          ? length
-          : steps.reduce((most, step) => Math.max(most, step), Number.NEGATIVE_INFINITY),
-      compared: trial.compared.filter(({ entry }) => entry < length),
-    },
-  }
+  return rungs
 }
 
 function compare(state: AshaState, fact: FactOf<'report'>, trial: AshaTrial, rung: Rung, loss: number): AshaState {

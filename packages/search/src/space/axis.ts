@@ -80,8 +80,16 @@ function logOf(x: number): number {
   return x > 0 ? exactLog(x) : Number.NEGATIVE_INFINITY
 }
 
+/** Half steps kept by coordinate: models ask for the same few again and again. */
+const MOST_KEPT = 4096
+
 function numeric(parameter: Parameter, place: (x: number) => number, step: number | undefined): Axis {
   const inUnit = (u: number) => Math.min(1, Math.max(0, u))
+  const kept = new Map<number, number>()
+  const halfStepAt = (coordinate: number, width: number) => {
+    const value = valueAt(parameter, Math.min(coordinate, 1 - 2 ** -53)) as number
+    return (inUnit(place(value + width / 2)) - inUnit(place(value - width / 2))) / 2
+  }
   return {
     kind: 'numeric',
     name: parameter.name,
@@ -89,8 +97,11 @@ function numeric(parameter: Parameter, place: (x: number) => number, step: numbe
     decode: (coordinate) => valueAt(parameter, Math.min(coordinate, 1 - 2 ** -53)),
     halfStep: (coordinate) => {
       if (step === undefined) return 0
-      const value = valueAt(parameter, Math.min(coordinate, 1 - 2 ** -53)) as number
-      return (inUnit(place(value + step / 2)) - inUnit(place(value - step / 2))) / 2
+      const known = kept.get(coordinate)
+      if (known !== undefined) return known
+      const half = halfStepAt(coordinate, step)
+      if (kept.size < MOST_KEPT) kept.set(coordinate, half)
+      return half
     },
   }
 }

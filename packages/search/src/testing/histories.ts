@@ -1,7 +1,8 @@
-import type { Cause } from '@sweep/spec/attempt'
-import type { FactBody } from '@sweep/spec/facts'
+import type { Cause, StopReason } from '@sweep/spec/attempt'
+import type { FactBody, FactOf } from '@sweep/spec/facts'
 import type { Config } from '@sweep/spec/search-space'
 import fc from 'fast-check'
+import { BY_PRUNER, type Decision } from '../pruner.ts'
 
 /** Facts as the store writes them, for tests. */
 export function created(trial: number, config: Config, draw?: number, basis = 0): FactBody {
@@ -21,8 +22,23 @@ export function ended(trial: number, attempt = 1, cause: Cause = 'succeeded'): F
   return { kind: 'attempt-ended', trial, attempt, cause, message: '', gpuSeconds: 0, seconds: 0 }
 }
 
-export function stopAsked(trial: number, attempt = 1): FactBody {
-  return { kind: 'stop-asked', trial, attempt, stop: 'pruned', basis: 0, by: 'pruner', verdict: { reason: 'test' } }
+export function stopAsked(trial: number, attempt = 1, stop: StopReason = 'pruned'): FactBody {
+  return { kind: 'stop-asked', trial, attempt, stop, basis: 0, by: BY_PRUNER, verdict: { reason: 'test' } }
+}
+
+/** @param attempt the one that was paused */
+export function resumed(trial: number, attempt = 1): FactBody {
+  return { kind: 'trial-resumed', trial, attempt, basis: 0, by: BY_PRUNER, verdict: { reason: 'test' } }
+}
+
+export function trialEnded(trial: number, state: FactOf<'trial-ended'>['state'] = 'completed'): FactBody {
+  return { kind: 'trial-ended', trial, state, value: null, reason: 'test' }
+}
+
+/** The fact that carries out a decision. */
+export function carriedOut({ kind, trial, attempt }: Decision): FactBody {
+  if (kind === 'resume') return resumed(trial, attempt)
+  return stopAsked(trial, attempt, kind === 'pause' ? 'paused' : 'pruned')
 }
 
 /** A history of `values` for each trial, every trial started and reporting from step 1. */
@@ -35,9 +51,9 @@ export function curves(values: Record<number, readonly number[]>): FactBody[] {
 
 interface Move {
   readonly trial: number
-  readonly action: 'report' | 'lost' | 'end'
+  readonly action: 'report' | 'lost' | 'pause' | 'end'
   readonly value: number
-  /** Steps a retried attempt goes back. */
+  /** Steps an attempt goes back that takes the trial up again. */
   readonly back: number
   readonly stride: number
 }
@@ -50,26 +66,33 @@ const metricValue = fc.oneof(
 
 const move: fc.Arbitrary<Move> = fc.record({
   trial: fc.integer({ min: 1, max: 7 }),
-  action: fc.constantFrom('report', 'report', 'report', 'report', 'report', 'report', 'lost', 'end'),
+  action: fc.oneof(
+    { weight: 18, arbitrary: fc.constant('report' as const) },
+    { weight: 3, arbitrary: fc.constantFrom('lost', 'pause', 'end') },
+  ),
   value: metricValue,
   back: fc.nat({ max: 6 }),
   stride: fc.constantFrom(1, 1, 1, 2, 5),
 })
 
+const CAUSES = { lost: 'lost', pause: 'paused', end: 'succeeded' } as const satisfies Record<string, Cause>
+
 /**
- * Reports of up to seven trials in any interleaving, with NaN and infinities, strides, attempts that are lost and taken
- * up again some steps back, and trials that end.
+ * Reports of up to seven trials in any interleaving, with NaN and infinities, strides, attempts that are lost or paused
+ * and taken up again some steps back, and trials that end.
  */
 export const histories: fc.Arbitrary<FactBody[]> = fc.array(move, { maxLength: 80 }).map((moves) => {
   const facts: FactBody[] = []
-  const trials = new Map<number, { attempt: number; step: number; running: boolean; over: boolean }>()
+  const trials = new Map<number, { attempt: number; step: number; running: boolean; paused: boolean; over: boolean }>()
   for (const { trial, action, value, back, stride } of moves) {
-    const state = trials.get(trial) ?? { attempt: 0, step: 0, running: false, over: false }
+    const state = trials.get(trial) ?? { attempt: 0, step: 0, running: false, paused: false, over: false }
     trials.set(trial, state)
     if (state.over) continue
     if (!state.running) {
+      if (state.paused) facts.push(resumed(trial, state.attempt))
       state.attempt += 1
       state.running = true
+      state.paused = false
       facts.push(started(trial, state.attempt))
     }
     if (action === 'report') {
@@ -77,9 +100,11 @@ export const histories: fc.Arbitrary<FactBody[]> = fc.array(move, { maxLength: 8
       facts.push(report(trial, state.step, value, state.attempt))
     } else {
       state.running = false
+      state.paused = action === 'pause'
       state.over = action === 'end'
-      if (action === 'lost') state.step = Math.max(0, state.step - back)
-      facts.push(ended(trial, state.attempt, action === 'lost' ? 'lost' : 'succeeded'))
+      if (action !== 'end') state.step = Math.max(0, state.step - back)
+      facts.push(ended(trial, state.attempt, CAUSES[action]))
+      if (action === 'end') facts.push(trialEnded(trial))
     }
   }
   return facts

@@ -2,8 +2,8 @@ import type { Metric } from '@sweep/spec/document/sweep-document'
 import type { FactBody } from '@sweep/spec/facts'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Pruner } from '../pruner.ts'
-import { created, histories, interleaved, report, started, stopAsked } from './histories.ts'
+import { type Decision, isResume, type Pruner } from '../pruner.ts'
+import { carriedOut, created, ended, histories, interleaved, report, started, trialEnded } from './histories.ts'
 
 export const minimize: Metric = { name: 'loss', goal: 'minimize', summary: 'best' }
 export const maximize: Metric = { name: 'accuracy', goal: 'maximize', summary: 'best' }
@@ -17,22 +17,44 @@ export function foldAll<S, T>(
   return facts.reduce((state, fact) => pruner.tell(state, fact), pruner.init(settings, metric))
 }
 
-/** The trials that a history stops, lowest number first. */
+/** The running or paused trials that a history stops, lowest number first. */
 export function stopped<S, T>(
   pruner: Pruner<S, T>,
   settings: T,
   facts: readonly FactBody[],
   metric?: Metric,
 ): number[] {
-  return pruner.decide(foldAll(pruner, settings, facts, metric)).map(({ trial }) => trial)
+  return pruner
+    .decide(foldAll(pruner, settings, facts, metric))
+    .filter(({ kind }) => kind !== 'resume')
+    .map(({ trial }) => trial)
+}
+
+/** The paused trials that a history lets go on, the most promising first. */
+export function offered<S, T>(
+  pruner: Pruner<S, T>,
+  settings: T,
+  facts: readonly FactBody[],
+  metric?: Metric,
+): number[] {
+  return pruner
+    .decide(foldAll(pruner, settings, facts, metric))
+    .filter(isResume)
+    .map(({ trial }) => trial)
 }
 
 /**
  * What every pruner must do, with each of the settings given.
  *
  * @param orderMatters why decisions may depend on which trial reported first; left out where they must not
+ * @param companyMatters why a trial may be stopped because of others however bad they are; left out where it must not
  */
-export function prunerContract<S, T>(pruner: Pruner<S, T>, settingsList: readonly T[], orderMatters?: string): void {
+export function prunerContract<S, T>(
+  pruner: Pruner<S, T>,
+  settingsList: readonly T[],
+  orderMatters?: string,
+  companyMatters?: string,
+): void {
   const check = (property: (settings: T, facts: FactBody[]) => void) =>
     fc.assert(fc.property(fc.constantFrom(...settingsList), histories, property), { numRuns: 200 })
 
@@ -61,17 +83,28 @@ export function prunerContract<S, T>(pruner: Pruner<S, T>, settingsList: readonl
     })
   })
 
-  test(`${pruner.name}: decides on running attempts alone, each once, by trial number`, () => {
+  test(`${pruner.name}: pauses what runs, resumes what is paused, each trial once; stops by number, then resumes`, () => {
     check((settings, facts) => {
       const running = new Map<number, number>()
+      const paused = new Map<number, number>()
       for (const fact of facts) {
         if (fact.kind === 'attempt-started') running.set(fact.trial, fact.attempt)
-        if (fact.kind === 'attempt-ended') running.delete(fact.trial)
+        if (fact.kind === 'trial-resumed') paused.delete(fact.trial)
+        if (fact.kind !== 'attempt-ended') continue
+        running.delete(fact.trial)
+        if (fact.cause === 'paused') paused.set(fact.trial, fact.attempt)
       }
       const decisions = pruner.decide(foldAll(pruner, settings, facts))
-      for (const { trial, attempt } of decisions) expect(running.get(trial)).toBe(attempt)
+      for (const { kind, trial, attempt } of decisions) {
+        const of = { pause: running, resume: paused, prune: running.has(trial) ? running : paused }[kind]
+        expect(of.get(trial)).toBe(attempt)
+      }
       const trials = decisions.map(({ trial }) => trial)
-      expect(trials).toEqual([...new Set(trials)].sort((a, b) => a - b))
+      expect(trials.length).toBe(new Set(trials).size)
+      const stops = decisions.findIndex(isResume)
+      const [first, rest] = stops < 0 ? [decisions, []] : [decisions.slice(0, stops), decisions.slice(stops)]
+      expect(rest.every(isResume)).toBe(true)
+      expect(first.map(({ trial }) => trial)).toEqual(first.map(({ trial }) => trial).sort((a, b) => a - b))
     })
   })
 
@@ -80,11 +113,36 @@ export function prunerContract<S, T>(pruner: Pruner<S, T>, settingsList: readonl
       let state = foldAll(pruner, settings, facts)
       const decisions = pruner.decide(state)
       expect(pruner.decide(pruner.tell(state, created(99, {})))).toEqual(decisions)
-      for (const { trial, attempt } of decisions) state = pruner.tell(state, stopAsked(trial, attempt))
-      expect(pruner.decide(state)).toEqual([])
-      for (const { trial, attempt } of decisions) state = pruner.tell(state, report(trial, 1000, 1e9, attempt))
+      for (const decision of decisions) state = pruner.tell(state, carriedOut(decision))
       const asked = new Set(decisions.map(({ trial }) => trial))
-      expect(pruner.decide(state).filter(({ trial }) => asked.has(trial))).toEqual([])
+      const again = () => pruner.decide(state).filter(({ trial }) => asked.has(trial))
+      expect(again()).toEqual([])
+      for (const { kind, trial, attempt } of decisions) {
+        if (kind !== 'resume') state = pruner.tell(state, report(trial, 1000, 1e9, attempt))
+      }
+      expect(again()).toEqual([])
+    })
+  })
+
+  test(`${pruner.name}: a resume is carried out once, whichever comes first of those offered`, () => {
+    check((settings, facts) => {
+      const state = foldAll(pruner, settings, facts)
+      const offers = pruner.decide(state).filter(isResume)
+      for (const offer of offers) {
+        const left = pruner.decide(pruner.tell(state, carriedOut(offer))).filter(isResume)
+        expect(left).toEqual(offers.filter((other) => other !== offer))
+      }
+    })
+  })
+
+  test(`${pruner.name}: nothing is decided about a trial that is over`, () => {
+    check((settings, facts) => {
+      let state = foldAll(pruner, settings, facts)
+      for (const { trial, attempt, kind } of pruner.decide(state)) {
+        if (kind !== 'resume') state = pruner.tell(state, ended(trial, attempt, 'user-error'))
+        state = pruner.tell(state, trialEnded(trial, 'failed'))
+        expect(pruner.decide(state).map((decision) => decision.trial)).not.toContain(trial)
+      }
     })
   })
 
@@ -121,9 +179,14 @@ export function prunerContract<S, T>(pruner: Pruner<S, T>, settingsList: readonl
       const negated = facts.map((fact) => (fact.kind === 'report' ? { ...fact, value: -fact.value } : fact))
       const low = pruner.decide(foldAll(pruner, settings, facts))
       const high = pruner.decide(foldAll(pruner, settings, negated, maximize))
-      expect(high.map(({ trial, attempt, verdict: { rank, peers } }) => ({ trial, attempt, rank, peers }))).toEqual(
-        low.map(({ trial, attempt, verdict: { rank, peers } }) => ({ trial, attempt, rank, peers })),
-      )
+      const bare = ({ kind, trial, attempt, verdict: { rank, peers } }: Decision) => ({
+        kind,
+        trial,
+        attempt,
+        rank,
+        peers,
+      })
+      expect(high.map(bare)).toEqual(low.map(bare))
       for (const [index, { verdict }] of high.entries()) {
         const value = low[index]!.verdict.value!
         expect(verdict.value).toBe(Number.isNaN(value) ? Number.NaN : -value + 0)
@@ -131,7 +194,8 @@ export function prunerContract<S, T>(pruner: Pruner<S, T>, settingsList: readonl
     })
   })
 
-  test(`${pruner.name}: a trial that reports only NaN or infinities never gets another one stopped`, () => {
+  const company = `${pruner.name}: a trial that reports only NaN or infinities never gets another one stopped`
+  test.skipIf(companyMatters !== undefined)(company + (companyMatters ? ` (it may: ${companyMatters})` : ''), () => {
     const broken = fc.array(fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY), {
       minLength: 30,
       maxLength: 30,

@@ -1,9 +1,10 @@
 import type { EarlyTerminate } from '@sweep/spec/document/sweep-document'
 import type { FactBody } from '@sweep/spec/facts'
+import { isResume } from '../pruner.ts'
 import { rngFor } from '../rng.ts'
 import { createSearch } from '../search.ts'
 import { documentOf } from './documents.ts'
-import { created, ended, report, started } from './histories.ts'
+import { carriedOut, created, ended, report, started } from './histories.ts'
 
 export interface SearchSpeed {
   readonly trials: number
@@ -42,9 +43,18 @@ export function measureSearch(earlyTerminate: EarlyTerminate, trials: number, no
   }
 
   const begin = now()
-  const running = new Map<number, { quality: number; step: number }>()
+  const running = new Map<number, { quality: number; step: number; attempt: number }>()
+  const paused: typeof running = new Map()
   let number = 0
   while (number < trials || running.size > 0) {
+    for (const resume of decide()
+      .filter(isResume)
+      .slice(0, 16 - running.size)) {
+      const { step, quality, attempt } = paused.get(resume.trial)!
+      running.set(resume.trial, { step, quality, attempt: attempt + 1 })
+      tell(carriedOut(resume))
+      tell(started(resume.trial, attempt + 1))
+    }
     while (running.size < 16 && number < trials) {
       const asked = now()
       const [suggestion] = sampler.ask(1).suggestions
@@ -52,16 +62,21 @@ export function measureSearch(earlyTerminate: EarlyTerminate, trials: number, no
       number += 1
       tell(created(number, suggestion!.config, suggestion!.draw))
       tell(started(number))
-      running.set(number, { quality: rng.float(), step: 0 })
+      running.set(number, { quality: rng.float(), step: 0, attempt: 1 })
     }
     for (const [trial, run] of running) {
       run.step += 1
-      tell(report(trial, run.step, run.quality + rng.float() / run.step))
+      tell(report(trial, run.step, run.quality + rng.float() / run.step, run.attempt))
       for (const decision of decide()) {
+        if (isResume(decision)) break
+        tell(carriedOut(decision))
+        const stopped = running.get(decision.trial)
+        if (stopped === undefined) continue
         running.delete(decision.trial)
-        tell(ended(decision.trial, 1, 'pruned'))
+        paused.set(decision.trial, stopped)
+        tell(ended(decision.trial, decision.attempt, decision.kind === 'pause' ? 'paused' : 'pruned'))
       }
-      if (run.step >= 30 && running.delete(trial)) tell(ended(trial))
+      if (run.step >= 30 && running.delete(trial)) tell(ended(trial, run.attempt))
     }
   }
   const totalMs = now() - begin

@@ -6,6 +6,8 @@ import { nearNormalProbability } from '../space/normal-probability.ts'
 
 /** Bandwidth of a single observation, as a share of the axis; it shrinks as n^(-1/(4+d)) (Scott 1992, section 6.3). */
 const BANDWIDTH = 0.07
+/** No kernel is narrower, however sure somebody is. */
+const NARROWEST = 1e-3
 /** Beyond so many standard deviations a kernel adds nothing that could be told from rounding. */
 const NEGLIGIBLE = 30
 const LOG_SQRT_2_PI = 0.9189385332046727
@@ -14,6 +16,8 @@ const LOG_SQRT_2_PI = 0.9189385332046727
 export interface Observed {
   readonly coordinates: Float64Array
   readonly weight: number
+  /** Standard deviations by axis, where they are known better than by the rule for all. */
+  readonly sigmas?: Float64Array
 }
 
 /**
@@ -27,46 +31,53 @@ export interface Observed {
 export class ParzenEstimator {
   readonly #axes: readonly Axis[]
   readonly #count: number
-  /** Row by row, a kernel a row. */
+  /** Axis by axis, a kernel an entry; -1, with zeros below, where a kernel has no value. */
   readonly #centers: Float64Array
+  /** 1 / sigma of numbers. */
   readonly #inverse: Float64Array
-  /** For numeric axes log of 1 / (sigma * sqrt(2 pi) * mass inside); for choices log of hit over prior. */
+  /** For numbers log of 1 / (sigma * sqrt(2 pi) * mass inside); for choices log of hit over prior. */
   readonly #peak: Float64Array
   /** For choices log of miss over prior, which is the same for every value missed. */
   readonly #miss: Float64Array
   readonly #logWeights: Float64Array
   readonly #cumulated: Float64Array
-  readonly #scratch: Float64Array
+  readonly #terms: Float64Array
 
   constructor(axes: readonly Axis[], observed: readonly Observed[], priorWeight = 1) {
     const d = axes.length
     const n = observed.length
     this.#axes = axes
     this.#count = n
-    this.#centers = new Float64Array(n * d)
+    this.#centers = new Float64Array(n * d).fill(-1)
     this.#inverse = new Float64Array(n * d)
     this.#peak = new Float64Array(n * d)
     this.#miss = new Float64Array(n * d)
-    this.#scratch = new Float64Array(n + 1)
+    this.#terms = new Float64Array(n + 1)
     const shrink = exactExp(-exactLog(Math.max(n, 1)) / (d + 4))
-    const least = 1 / Math.min(100, n + 2)
-    for (const [i, { coordinates }] of observed.entries()) {
-      for (let j = 0; j < d; j += 1) this.#place(i * d + j, axes[j]!, coordinates[j]!, BANDWIDTH * shrink, least, n)
+    const bandwidth = Math.max(BANDWIDTH * shrink, 1 / Math.min(100, n + 2))
+    for (let j = 0; j < d; j += 1) {
+      for (let i = 0; i < n; i += 1) {
+        const { coordinates, sigmas } = observed[i]!
+        if (!Number.isNaN(coordinates[j]!)) this.#place(j, i, coordinates[j]!, sigmas?.[j] ?? bandwidth)
+      }
     }
-    const total = observed.reduce((sum, one) => sum + one.weight, priorWeight)
-    this.#logWeights = Float64Array.from([...observed.map((one) => one.weight), priorWeight], (weight) =>
-      exactLog(weight / total),
-    )
+    const weights = [...observed.map((one) => one.weight), priorWeight]
+    const total = weights.reduce((sum, weight) => sum + weight, 0)
+    this.#logWeights = new Float64Array(n + 1)
+    this.#cumulated = new Float64Array(n + 1)
     let sum = 0
-    this.#cumulated = Float64Array.from([...observed.map((one) => one.weight), priorWeight], (weight) => {
+    for (const [i, weight] of weights.entries()) {
       sum += weight / total
-      return sum
-    })
+      this.#logWeights[i] = exactLog(weight / total)
+      this.#cumulated[i] = sum
+    }
   }
 
-  #place(at: number, axis: Axis, center: number, bandwidth: number, least: number, n: number): void {
+  #place(j: number, i: number, center: number, bandwidth: number): void {
+    const n = this.#count
+    const axis = this.#axes[j]!
+    const at = j * n + i
     this.#centers[at] = center
-    if (Number.isNaN(center)) return
     if (axis.kind === 'choice') {
       const share = keptShare(n, axis.prior.length)
       const prior = axis.prior[center]!
@@ -74,7 +85,7 @@ export class ParzenEstimator {
       this.#peak[at] = prior > 0 ? exactLog(share / prior + (1 - share)) : 0
       return
     }
-    const sigma = Math.max(bandwidth, least, axis.halfStep(center))
+    const sigma = Math.max(bandwidth, NARROWEST, axis.halfStep(center))
     const mass = nearNormalProbability((1 - center) / sigma) - nearNormalProbability(-center / sigma)
     this.#inverse[at] = 1 / sigma
     this.#peak[at] = -exactLog(sigma * mass) - LOG_SQRT_2_PI
@@ -82,33 +93,39 @@ export class ParzenEstimator {
 
   /** Log of the density relative to the prior. */
   logDensity(coordinates: Float64Array): number {
-    const d = this.#axes.length
     const n = this.#count
-    const terms = this.#scratch
-    terms[n] = this.#logWeights[n]!
-    let most = terms[n]!
-    for (let i = 0; i < n; i += 1) {
-      let sum = this.#logWeights[i]!
-      for (let j = 0, at = i * d; j < d; j += 1, at += 1) {
-        const x = coordinates[j]!
-        const center = this.#centers[at]!
-        // One of the two is inactive: the prior stands in for it.
-        if (Number.isNaN(x) || Number.isNaN(center)) continue
-        if (this.#axes[j]!.kind === 'choice') sum += x === center ? this.#peak[at]! : this.#miss[at]!
-        else {
-          const z = (x - center) * this.#inverse[at]!
-          sum += this.#peak[at]! - 0.5 * z * z
-        }
-      }
-      terms[i] = sum
-      if (sum > most) most = sum
+    const terms = this.#terms
+    terms.set(this.#logWeights)
+    for (let j = 0; j < this.#axes.length; j += 1) {
+      const x = coordinates[j]!
+      // The parameter is not active.
+      if (Number.isNaN(x)) continue
+      if (this.#axes[j]!.kind === 'choice') this.#addChoice(j * n, x)
+      else this.#addNumber(j * n, x)
     }
+    let most = terms[n]!
+    for (let i = 0; i < n; i += 1) if (terms[i]! > most) most = terms[i]!
     let total = 0
     for (let i = 0; i <= n; i += 1) {
       const below = terms[i]! - most
       if (below > -NEGLIGIBLE) total += exactExp(below)
     }
     return most + exactLog(total)
+  }
+
+  #addChoice(from: number, x: number): void {
+    const [terms, centers, peak, miss] = [this.#terms, this.#centers, this.#peak, this.#miss]
+    for (let i = 0, at = from; i < this.#count; i += 1, at += 1) {
+      terms[i]! += centers[at] === x ? peak[at]! : miss[at]!
+    }
+  }
+
+  #addNumber(from: number, x: number): void {
+    const [terms, centers, inverse, peak] = [this.#terms, this.#centers, this.#inverse, this.#peak]
+    for (let i = 0, at = from; i < this.#count; i += 1, at += 1) {
+      const z = (x - centers[at]!) * inverse[at]!
+      terms[i]! += peak[at]! - 0.5 * z * z
+    }
   }
 
   /** A kernel by its weight; undefined for the prior. */
@@ -126,14 +143,14 @@ export class ParzenEstimator {
 
   /** A coordinate of one axis from a kernel (undefined: from the prior). */
   drawCoordinate(kernel: number | undefined, axis: number, rng: Rng): number {
-    const at = (kernel ?? 0) * this.#axes.length + axis
-    const center = kernel === undefined ? Number.NaN : this.#centers[at]!
+    const at = axis * this.#count + (kernel ?? 0)
+    const center = kernel === undefined ? -1 : this.#centers[at]!
     const one = this.#axes[axis]!
     if (one.kind === 'choice') {
-      const keeps = !Number.isNaN(center) && rng.float() < keptShare(this.#count, one.prior.length)
+      const keeps = center >= 0 && rng.float() < keptShare(this.#count, one.prior.length)
       return keeps ? center : sampleIndex(one.prior, rng)
     }
-    if (Number.isNaN(center)) return rng.float()
+    if (center < 0) return rng.float()
     for (let tries = 0; tries < 100; tries += 1) {
       const x = center + rng.normal() / this.#inverse[at]!
       if (x >= 0 && x < 1) return x

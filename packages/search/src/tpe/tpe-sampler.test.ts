@@ -1,3 +1,4 @@
+import type { PastResult } from '@sweep/spec/document/sweep-document'
 import type { Config } from '@sweep/spec/search-space'
 import { expect, test } from 'vitest'
 import type { SamplerRun } from '../sampler.ts'
@@ -21,10 +22,16 @@ function finished(trial: number, value: number | null, state: 'completed' | 'pru
 function run(
   trials: number,
   objective: (config: Config) => number | null,
-  options: { readonly space?: typeof square; readonly seed?: number; readonly goal?: 'minimize' | 'maximize' } = {},
+  options: {
+    readonly space?: typeof square
+    readonly seed?: number
+    readonly goal?: 'minimize' | 'maximize'
+    readonly past?: PastResult[]
+  } = {},
 ): { sampler: SamplerRun; configs: Config[] } {
-  const { space = square, seed = 1, goal = 'minimize' } = options
-  let { sampler } = createSearch(documentOf({ method: 'tpe', seed, space, metric: { name: 'loss', goal } }))
+  const { space = square, seed = 1, goal = 'minimize', past: results = [] } = options
+  const metric = { name: 'loss', goal }
+  let { sampler } = createSearch(documentOf({ method: 'tpe', seed, space, metric, warmStart: { results } }))
   const configs: Config[] = []
   for (let trial = 1; trial <= trials; trial += 1) {
     const [suggestion] = sampler.ask(1).suggestions
@@ -86,12 +93,12 @@ test('trials that run at the same time keep their distance', () => {
   expect(Math.min(...distances)).toBeGreaterThan(1e-3)
 })
 
-test('pruned trials count by how far they got, behind those that went to the end', () => {
-  let { sampler } = createSearch(documentOf({ method: 'tpe', space: square }))
-  for (let trial = 1; trial <= 40; trial += 1) {
-    // Two that got far lie at the right; what was stopped at once lies at the left, with better numbers.
-    const isFar = trial % 10 === 0
-    sampler = sampler.tell(created(trial, { x: isFar ? 0.9 : 0.1, y: trial / 50 }, trial - 1))
+test('where trials are stopped early, those count as good that got further, as soon as there are enough', () => {
+  let { sampler } = createSearch(documentOf({ method: 'tpe', space: square, earlyTerminate: { type: 'asha' } }))
+  for (let trial = 1; trial <= 60; trial += 1) {
+    // Twelve that got far lie at the right; what was stopped at once lies at the left, with better numbers.
+    const isFar = trial % 5 === 0
+    sampler = sampler.tell(created(trial, { x: isFar ? 0.9 : 0.1, y: trial / 70 }, trial - 1))
     sampler = sampler.tell(report(trial, isFar ? 9 : 1, isFar ? 0.5 : 0.4))
     sampler = sampler.tell(finished(trial, isFar ? 0.5 : 0.4, 'pruned'))
   }
@@ -142,4 +149,59 @@ test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial giv
 test('the reason names how many trials it learned from', () => {
   expect(run(5, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/5 of 8 trials to learn from/)
   expect(run(30, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/^like the best 5 of 30 trials/)
+})
+
+const believing = (mu: number) =>
+  spaceOf(
+    { name: 'x', type: 'float', min: 0, max: 1, prior: { mu, sigma: 0.05 } },
+    { name: 'y', type: 'float', min: 0, max: 1 },
+  )
+const best = (mu: number, trials: number, seed: number) =>
+  Math.min(...run(trials, bowl, { space: believing(mu), seed }).configs.map(bowl))
+
+test('priors are where it begins, and where it looks first', () => {
+  const space = spaceOf(
+    { name: 'lr', type: 'float', min: 1e-5, max: 1, scale: 'log', prior: { mu: 1e-3, sigma: 0.1 } },
+    { name: 'depth', type: 'int', min: 1, max: 9, prior: { mu: 4 } },
+    { name: 'optimizer', type: 'choice', values: ['sgd', 'adam'], prior: { mu: 'adam' } },
+  )
+  const { suggestions } = createSearch(documentOf({ method: 'tpe', space })).sampler.ask(40)
+  expect(suggestions[0]?.config['lr']).toBeCloseTo(1e-3, 12)
+  expect(suggestions[0]?.config).toMatchObject({ depth: 4, optimizer: 'adam' })
+  expect(suggestions[0]?.reason).toBe('where the priors expect good values')
+  const near = suggestions.filter(({ config }) => Math.abs(Math.log(Number(config['lr']) / 1e-3)) < 0.3)
+  expect(near.length).toBeGreaterThan(12)
+  expect(near.length).toBeLessThan(30)
+})
+
+test('a good prior helps early, and a misleading one is forgotten', () => {
+  const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+  const after = (mu: number, trials: number) => median(seeds.map((seed) => best(mu, trials, seed)))
+  expect(after(0.8, 12)).toBeLessThan(after(0.05, 12) / 2)
+  expect(after(0.05, 100)).toBeLessThan(0.01)
+})
+
+test('past results are where it begins; misleading ones are forgotten', () => {
+  const seeds = [1, 2, 3, 4, 5, 6, 7, 8, 9]
+  const grid = Array.from({ length: 100 }, (_, index) => ({ x: (index % 10) / 10, y: Math.floor(index / 10) / 10 }))
+  const after = (trials: number, lossOf: (config: Config) => number) => {
+    const past = grid.map((config) => ({ config, value: lossOf(config) }))
+    const losses = seeds.map((seed) => Math.min(...run(trials, bowl, { seed, past }).configs.map(bowl)))
+    return median(losses)
+  }
+  // The same bowl elsewhere in height; and one turned upside down.
+  const [good, bad] = [(config: Config) => 7 + bowl(config), (config: Config) => -bowl(config)]
+  expect(after(1, good)).toBeLessThan(1e-9)
+  expect(after(12, good)).toBeLessThan(after(12, bad) / 3)
+  expect(after(100, bad)).toBeLessThan(0.01)
+})
+
+test('past results of other parameters and of values outside are no obstacle', () => {
+  const past: PastResult[] = [
+    { config: { x: 3, other: 'a' }, value: 1 },
+    { config: { y: 'high' }, value: 2 },
+  ]
+  const { configs } = run(20, bowl, { past })
+  expect(configs).toHaveLength(20)
+  for (const config of configs) expect(contains(square, config)).toBe(true)
 })

@@ -1,14 +1,21 @@
 import type { Json } from '@sweep/spec/number'
-import type { Config, Parameter } from '@sweep/spec/search-space'
+import type { Config } from '@sweep/spec/search-space'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
-import { entries, find, treeSize } from '../persistent/tree.ts'
+import {
+  nothingObserved,
+  type Observations,
+  observe,
+  pendingPoints,
+  RankedTrials,
+} from '../observations/observations.ts'
+import { find, treeSize } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import { sampleParameter } from '../sample.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
 import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { isActive } from '../space/conditions.ts'
 import { byName } from '../space/quantile.ts'
-import { endedCount, noObservations, type Observations, observe, trialAtRank } from './observations.ts'
+import { type Beliefs, beliefsOf } from './beliefs.ts'
 import { type Observed, ParzenEstimator } from './parzen.ts'
 
 export interface TpeState {
@@ -17,6 +24,7 @@ export interface TpeState {
   readonly axes: readonly Axis[]
   /** Index of a parameter's axis; parameters with a single value have none. */
   readonly axisIndex: ReadonlyMap<string, number>
+  readonly beliefs: Beliefs
   readonly observations: Observations
 }
 
@@ -32,8 +40,8 @@ const CROSSED = 0.7
 /** So many of the ended trials are good, and no more than 25. */
 const GOOD_SHARE = 0.15
 const MOST_GOOD = 25
-/** Of the others so many stand for all, evenly by rank: a suggestion costs the same after 500 trials and after 100,000. */
-const MOST_OTHERS = 400
+/** Of the others so many stand for all, evenly by rank: a suggestion costs the same after 300 trials and after 100,000. */
+const MOST_OTHERS = 256
 
 /**
  * Tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", section 4;
@@ -47,7 +55,8 @@ export const tpeSampler: Sampler<TpeState> = {
   init(space, settings) {
     const axes = byName(space.parameters).flatMap((parameter) => axisOf(parameter) ?? [])
     const axisIndex = new Map(axes.map((axis, index) => [axis.name, index]))
-    return { issued: nothingIssued(space), settings, axes, axisIndex, observations: noObservations }
+    const beliefs = beliefsOf(space, axes, settings)
+    return { issued: nothingIssued(space), settings, axes, axisIndex, beliefs, observations: nothingObserved(settings) }
   },
 
   tell(state, fact) {
@@ -60,17 +69,21 @@ export const tpeSampler: Sampler<TpeState> = {
     const { issued, axes, observations } = state
     const suggestions: Suggestion[] = []
     const proposals = proposalsAfter(issued)
-    const split = endedCount(observations) < STARTUP ? undefined : splitObservations(axes, observations)
-    const pending = [...entries(observations.pending)].flatMap(({ a: trial }) => coordinatesOf(observations, trial))
+    const ranked = new RankedTrials(observations)
+    const split = ranked.length < STARTUP ? undefined : splitTrials(state, ranked)
+    const pending = pendingPoints(observations)
     while (suggestions.length < count && !proposals.isUsedUp) {
       const draw = issued.nextDraw + suggestions.length
       const rng = rngAt(draw)
-      const modelled = split && propose(state, split, pending, rng, proposals.isIssued)
-      const config = modelled?.config ?? drawUnissued(issued, rng, proposals.isIssued)
+      const proposed =
+        split === undefined
+          ? believedConfig(state, draw, rng, proposals.isIssued)
+          : propose(state, split, pending, rng, proposals.isIssued)
+      const config = proposed?.config ?? drawUnissued(issued, rng, proposals.isIssued)
       if (config === undefined) break
       proposals.add(config)
       pending.push(encodeConfig(axes, config))
-      suggestions.push({ config, reason: modelled?.reason ?? whyRandom(state), draw })
+      suggestions.push({ config, reason: proposed?.reason ?? whyRandom(state, ranked), draw })
     }
     return { suggestions, exhausted: suggestions.length < count }
   },
@@ -84,25 +97,42 @@ interface Split {
   readonly ended: number
 }
 
-function splitObservations(axes: readonly Axis[], observations: Observations): Split {
-  const ended = endedCount(observations)
-  const goodCount = Math.min(Math.ceil(GOOD_SHARE * ended), MOST_GOOD)
-  const observed = (rank: number, weight: number): Observed[] => {
-    const trial = trialAtRank(observations, rank)
-    return trial === undefined ? [] : coordinatesOf(observations, trial).map((coordinates) => ({ coordinates, weight }))
+function splitTrials({ axes, beliefs, observations }: TpeState, ranked: RankedTrials): Split {
+  const ended = ranked.length
+  const goodCount = Math.min(Math.ceil(GOOD_SHARE * ended), MOST_GOOD, ranked.compared || 1)
+  const good: Observed[] = []
+  const others: Observed[] = []
+  const addTo = (list: Observed[], rank: number, weight: number) => {
+    const trial = ranked.at(rank)?.trial
+    const coordinates = trial === undefined ? undefined : find(observations.coordinates, trial)
+    if (coordinates !== undefined) list.push({ coordinates, weight })
   }
-  const good = Array.from({ length: goodCount }, (_, rank) => rank).flatMap((rank) => observed(rank, 1))
+  for (let rank = 0; rank < goodCount; rank += 1) addTo(good, rank, 1)
   const left = ended - goodCount
   const shown = Math.min(left, MOST_OTHERS)
-  const others = Array.from({ length: shown }, (_, i) => goodCount + Math.floor(((i + 0.5) * left) / shown)).flatMap(
-    (rank) => observed(rank, left / shown),
-  )
-  return { likely: new ParzenEstimator(axes, good), goodCount, others, ended }
+  for (let i = 0; i < shown; i += 1) addTo(others, goodCount + Math.floor(((i + 0.5) * left) / shown), left / shown)
+  const likely = new ParzenEstimator(axes, [...good, ...beliefs.kernels])
+  return { likely, goodCount, others, ended }
 }
 
-function coordinatesOf({ coordinates }: Observations, trial: number): Float64Array[] {
-  const found = find(coordinates, trial)
-  return found === undefined ? [] : [found]
+/** Before the model: first what is believed to be good, then half of the configs near it; else undefined. */
+function believedConfig(
+  state: TpeState,
+  draw: number,
+  rng: Rng,
+  isIssued: (config: Config) => boolean,
+): { config: Config; reason: string } | undefined {
+  const { axes, beliefs } = state
+  const first = beliefs.firsts[draw]
+  if (first !== undefined) {
+    const config = configFrom(state, rng, (index) => first.coordinates[index]!)
+    return isIssued(config) ? undefined : { config, reason: first.reason }
+  }
+  if (beliefs.kernels.length === 0 || rng.float() < 0.5) return undefined
+  const around = new ParzenEstimator(axes, beliefs.kernels, 0)
+  const kernel = around.drawKernel(rng)
+  const config = configFrom(state, rng, (index) => around.drawCoordinate(kernel, index, rng))
+  return isIssued(config) ? undefined : { config, reason: 'near what is believed to be good' }
 }
 
 function propose(
@@ -129,33 +159,29 @@ function propose(
   }
 }
 
-function drawFrom({ issued, axes, axisIndex }: TpeState, density: ParzenEstimator, rng: Rng): Config {
+function drawFrom(state: TpeState, density: ParzenEstimator, rng: Rng): Config {
   const isCrossed = rng.float() < CROSSED
-  const values = new Map<string, Json>()
   let kernel = density.drawKernel(rng)
+  return configFrom(state, rng, (index) => {
+    if (isCrossed) kernel = density.drawKernel(rng)
+    return density.drawCoordinate(kernel, index, rng)
+  })
+}
+
+/** Parents first; a parameter without an axis, or whose coordinate is NaN, is drawn from its distribution. */
+function configFrom({ issued, axes, axisIndex }: TpeState, rng: Rng, coordinateOf: (index: number) => number): Config {
+  const values = new Map<string, Json>()
   for (const parameter of issued.ordered) {
     if (!isActive(parameter, values)) continue
-    if (isCrossed) kernel = density.drawKernel(rng)
-    values.set(parameter.name, drawValue(parameter, axes, axisIndex, density, kernel, rng))
+    const index = axisIndex.get(parameter.name)
+    const coordinate = index === undefined ? Number.NaN : coordinateOf(index)
+    const value = Number.isNaN(coordinate) ? sampleParameter(parameter, rng) : axes[index!]!.decode(coordinate)
+    values.set(parameter.name, value)
   }
   return Object.fromEntries(values)
 }
 
-function drawValue(
-  parameter: Parameter,
-  axes: readonly Axis[],
-  axisIndex: ReadonlyMap<string, number>,
-  density: ParzenEstimator,
-  kernel: number | undefined,
-  rng: Rng,
-): Json {
-  const index = axisIndex.get(parameter.name)
-  if (index === undefined) return sampleParameter(parameter, rng)
-  return axes[index]!.decode(density.drawCoordinate(kernel, index, rng))
-}
-
-function whyRandom({ observations }: TpeState): string {
-  const ended = endedCount(observations)
+function whyRandom({ observations }: TpeState, { length: ended }: RankedTrials): string {
   if (ended < STARTUP) return `drawn at random: ${ended} of ${STARTUP} trials to learn from have ended`
   return `drawn at random: every candidate of the model was issued before (${treeSize(observations.pending)} pending)`
 }

@@ -4,10 +4,13 @@ import { checkGrid, checkSpace } from './check-space.ts'
 import type { DocumentPath } from './diagnostic.ts'
 import type { SweepInput } from './input-schema.ts'
 import { checkMacros, readCommand } from './read-command.ts'
+import { checkEarlyTerminate, readEarlyTerminate } from './read-early-terminate.ts'
 import { readParameters } from './read-parameters.ts'
+import { checkPbt, readPbt } from './read-pbt.ts'
+import { readWarmStart } from './read-warm-start.ts'
 import type { Report } from './report.ts'
 import { type MapNode, nodeAt } from './source-node.ts'
-import { SweepDocument } from './sweep-document.ts'
+import { learns, SweepDocument, trainsPopulation } from './sweep-document.ts'
 
 export interface BuildOptions {
   readonly lenient: boolean
@@ -34,11 +37,14 @@ export function buildDocument(
   if (input === null) return null
   checkTogether(report, input)
   const env = readEnv(report, root)
+  const warmStart = space === null ? undefined : readWarmStart(report, input, space)
   if (space === null || command === null || report.hasErrors) return null
+  const method = input.method === 'bayes' ? 'auto' : input.method
+  warnUnlearned(report, root, method, input, space)
   const { metric, resources, retry, budget, capture, early_terminate: early } = input
   const trials = smallest(input.run_cap, budget?.trials)
-  if (input.method !== 'grid' && trials === undefined && budget === undefined && metric?.target === undefined) {
-    report.warn(['method'], `a ${input.method === 'random' ? 'random search' : 'search'} without a limit never ends`, {
+  if (method !== 'grid' && trials === undefined && budget === undefined && metric?.target === undefined) {
+    report.warn(['method'], `a ${method === 'random' ? 'random search' : 'search'} without a limit never ends`, {
       hint: 'Add run_cap: 50, a budget or metric.target.',
     })
   }
@@ -47,10 +53,12 @@ export function buildDocument(
     description: input.description,
     project: input.project,
     tags: input.tags,
-    method: input.method === 'bayes' ? 'tpe' : input.method,
+    method,
     metric: metric && { name: metric.name, goal: metric.goal, target: metric.target, summary: metric.summary },
     space,
+    warmStart,
     earlyTerminate: early && readEarlyTerminate(early),
+    pbt: trainsPopulation(method) ? readPbt(input.pbt) : undefined,
     program: input.program,
     command,
     parallelism: input.parallelism,
@@ -87,6 +95,31 @@ function readSpace(report: Report, root: MapNode, options: BuildOptions): Search
   return { parameters: report.hasErrors ? placed.map((one) => one.parameter) : checkSpace(report, placed) }
 }
 
+/** Methods that learn need a metric, and what is believed before the first trial is for them alone. */
+function warnUnlearned(
+  report: Report,
+  root: MapNode,
+  method: SweepDocument['method'],
+  input: SweepInput,
+  space: SearchSpace,
+): void {
+  if (learns(method) && !trainsPopulation(method)) {
+    if (input.metric !== undefined || !root.entries.has('method')) return
+    report.warn(['method'], `method ${input.method} learns from a metric, but there is none`, {
+      hint: 'Add metric: {name: val_loss, goal: minimize}, or use method: random.',
+    })
+    return
+  }
+  const hint = 'Use method: auto.'
+  if (input.warm_start !== undefined) {
+    report.warn(['warm_start'], `warm_start has no effect with method ${method}`, { hint, at: 'key' })
+  }
+  const believed = space.parameters.filter(({ prior }) => prior !== undefined).map(({ name }) => name)
+  if (believed.length > 0) {
+    report.warn(['method'], `the priors of ${believed.join(', ')} have no effect with method ${method}`, { hint })
+  }
+}
+
 function checkTogether(report: Report, input: SweepInput): void {
   const early = input.early_terminate
   if (early !== undefined && input.metric === undefined) {
@@ -95,25 +128,8 @@ function checkTogether(report: Report, input: SweepInput): void {
       at: 'key',
     })
   }
-  if (early?.type === 'hyperband') {
-    const at = ['early_terminate']
-    if (early.min_iter === undefined && early.max_iter === undefined) {
-      report.error(at, 'hyperband needs min_iter, or max_iter with s', { hint: 'Add min_iter: 3.', at: 'key' })
-    } else if (early.max_iter !== undefined && early.s === undefined && early.min_iter === undefined) {
-      report.error([...at, 'max_iter'], 'max_iter needs s, the number of bands', { hint: 'Add s: 2.', at: 'key' })
-    } else if (early.max_iter !== undefined && early.min_iter !== undefined) {
-      const [used, unused] = early.s === undefined ? ['min_iter', 'max_iter (without s)'] : ['max_iter', 'min_iter']
-      report.warn([...at, used], `${used} is used, ${unused} is not`, { hint: 'Keep one of the two.', at: 'key' })
-    }
-  }
-  if (early?.type === 'asha') {
-    const { min_resource: min = 1, max_resource: max } = early
-    if (max !== undefined && max < min) {
-      report.error(['early_terminate', 'max_resource'], `max_resource ${max} is below min_resource ${min}`, {
-        hint: 'Swap them.',
-      })
-    }
-  }
+  if (early !== undefined) checkEarlyTerminate(report, early)
+  checkPbt(report, input)
   for (const [index, pattern] of (input.capture?.patterns ?? []).entries()) checkPattern(report, pattern, index)
 }
 
@@ -158,28 +174,6 @@ function readEnv(report: Report, root: MapNode): Record<string, string> {
     if (value.kind === 'scalar') env[name] = value.value === null ? '' : value.text
   }
   return env
-}
-
-function readEarlyTerminate(early: NonNullable<SweepInput['early_terminate']>): unknown {
-  switch (early.type) {
-    case 'hyperband': {
-      const hasBands = early.max_iter !== undefined && early.s !== undefined
-      const bands = hasBands ? { maxIter: early.max_iter, s: early.s } : { minIter: early.min_iter }
-      return { type: 'hyperband', ...bands, eta: early.eta, strict: early.strict }
-    }
-    case 'asha':
-      return {
-        type: 'asha',
-        minResource: early.min_resource,
-        maxResource: early.max_resource,
-        reductionFactor: early.reduction_factor,
-        brackets: early.brackets,
-        grace: early.grace,
-        resource: early.resource,
-      }
-    case 'median':
-      return { type: 'median', grace: early.grace, minTrials: early.min_trials, resource: early.resource }
-  }
 }
 
 function smallest(...numbers: (number | undefined)[]): number | undefined {

@@ -22,10 +22,6 @@ const REFUSED: Readonly<Record<string, RegExp>> = {
   '012.yaml': /epochs lacks min/,
   '026.yaml': /early_terminate\.eta is 1, but must be a number above 1/,
   '088.yaml': /"CSDI\.target_strategy = \\"random\\"" can't be the name of a parameter/,
-  // Their method is that of a scheduler's program, which runs on W&B Launch alone.
-  '107.yaml': /method is missing/,
-  '108.yaml': /method is missing/,
-  '109.yaml': /method is missing/,
 }
 
 const LOOKALIKES: Readonly<Record<string, RegExp>> = {

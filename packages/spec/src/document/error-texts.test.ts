@@ -18,7 +18,7 @@ test('a bad bound', () => {
 test('a misspelt method', () => {
   expect(shown(`method: radnom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "radnom", but must be one of grid, random, sobol, lhs, tpe, bayes',
+      'sweep.yaml:1:9: error: method is "radnom", but must be one of auto, tpe, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, bayes',
       '  1 | method: radnom',
       '    |         ^^^^^^',
       '  Did you mean "random"?',
@@ -29,7 +29,7 @@ test('a misspelt method', () => {
 test("a method of one's own", () => {
   expect(shown(`method: custom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "custom", but must be one of grid, random, sobol, lhs, tpe, bayes',
+      'sweep.yaml:1:9: error: method is "custom", but must be one of auto, tpe, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, bayes',
       '  1 | method: custom',
       '    |         ^^^^^^',
       '  A method of your own is not supported; use method: bayes.',
@@ -83,6 +83,17 @@ test('an unknown key warns in a W&B file', () => {
       '  Did you mean "run_cap"?',
     ].join('\n'),
   )
+})
+
+test.each([
+  ['type: percentle', 'early_terminate.type is "percentle", but must be one of', 'Did you mean "percentile"?'],
+  ['type: wilcoxon, p_treshold: 0.2', '"p_treshold" is not a key in early_terminate', 'Did you mean "p_threshold"?'],
+  ['type: wilcoxon, startup: 2', '"startup" is not a key in early_terminate', 'Known here: type, p_threshold, grace.'],
+])('early_terminate: {%s} gets a hint', (keys, message, hint) => {
+  const text = shown(`method: grid\n${HEAD}metric: {name: x}\nearly_terminate: {${keys}}\n`)
+  expect(text).toContain(message)
+  expect(text).toContain(hint)
+  expect(text).toMatch(/^sweep\.yaml:6:\d+: error: /)
 })
 
 test('the same key is refused in a file with a key of ours', () => {
@@ -156,7 +167,7 @@ test.each([
   ],
   [
     'metric: {name: x}\nearly_terminate: {type: hyper}',
-    /early_terminate\.type is "hyper", but must be one of hyperband, asha, median/,
+    /early_terminate\.type is "hyper", but must be one of hyperband, asha, sync-hyperband, median/,
   ],
   ['metric: {name: x}\nearly_terminate: {min_iter: 3}', /early_terminate\.type is missing/],
   [
@@ -167,6 +178,48 @@ test.each([
     'metric: {name: x}\nearly_terminate: {type: asha, reduction_factor: 1}',
     /reduction_factor is 1, but must be a whole number, 2 or more/,
   ],
+  [
+    'metric: {name: x}\nearly_terminate: {type: asha, mode: pause}',
+    /mode is "pause", but must be one of stop, promote/,
+  ],
+  ['metric: {name: x}\nearly_terminate: {type: sync-hyperband}', /early_terminate\.max_resource is missing/],
+  [
+    'metric: {name: x}\nearly_terminate: {type: sync-hyperband, min_resource: 9, max_resource: 3}',
+    /max_resource 3 is below min_resource 9/,
+  ],
+  ['metric: {name: x}\nearly_terminate: {type: patience}', /early_terminate\.patience is missing/],
+  [
+    'metric: {name: x}\nearly_terminate: {type: patience, patience: 0}',
+    /patience is 0, but must be a whole number above 0/,
+  ],
+  [
+    'metric: {name: x}\nearly_terminate: {type: patience, patience: 1, min_delta: -1}',
+    /min_delta is -1, but must be a number, 0 or more/,
+  ],
+  [
+    'metric: {name: x}\nearly_terminate: {type: percentile, percentile: 101}',
+    /percentile is 101, but must be a number from 0 to 100/,
+  ],
+  [
+    'metric: {name: x}\nearly_terminate: {type: wilcoxon, p_threshold: 1}',
+    /p_threshold is 1, but must be a number between 0 and 1/,
+  ],
+  [
+    'metric: {name: x}\nearly_terminate: {type: extrapolate, alpha: 0}',
+    /alpha is 0, but must be a number between 0 and 1/,
+  ],
+  ['metric: {name: x}\nearly_terminate: {type: threshold, upper: high}', /upper is "high", but must be a number/],
+  ['metric: {name: x}\nearly_terminate: {type: threshold, lower: 3, upper: 1}', /upper 1 is below lower 3/],
+  [
+    'metric: {name: x}\nearly_terminate: {type: threshold, non_finite: false}',
+    /threshold has nothing to stop a trial for/,
+  ],
+  ['early_terminate: {type: threshold}', /early_terminate compares a metric, but there is none/],
+  ['metric: {name: x}\npbt: {population: 4}', /pbt has no meaning with method grid/],
+  ['pbt: {population: 1}', /pbt\.population is 1, but must be a whole number, 2 or more/],
+  ['pbt: {quantile: 0.6}', /pbt\.quantile is 0\.6, but must be a number above 0, at most 0\.5/],
+  ['pbt: {resample: 2}', /pbt\.resample is 2, but must be a number from 0 to 1/],
+  ['pbt: {intervall: 2}', /"intervall" is not a key in pbt/],
   ['capture: {patterns: [{regex: "("}]}', /the regular expression can't be read/],
   ['capture: {patterns: [{regex: "a"}]}', /does not say which metric it finds/],
   ['capture: {patterns: [{regex: "a", metric: x}]}', /has no group for the value/],
@@ -234,4 +287,20 @@ test('colours are given part by part', () => {
   expect(text).toBe(
     '<place>f:1:1:</place> <warning>warning:</warning> m\n  1 | ab\n    | <caret>^^</caret>\n  <hint>h</hint>',
   )
+})
+
+test.each([
+  ['', '3:9 error: method pbt compares the members of its population by a metric, but there is none'],
+  [
+    'metric: {name: x}\nearly_terminate: {type: median}',
+    "6:1 error: early_terminate can't be used with method pbt, which stops members itself",
+  ],
+  ['metric: {name: x}\npbt: {population: 3}', '6:7 error: of a population of 3, a quantile of 0.25 is nobody'],
+  [
+    'metric: {name: x}\npbt: {interval: 9, max_resource: 17}',
+    '6:34 error: max_resource 17 is less than two intervals of 9',
+  ],
+])('method pbt with %j', (yaml, expected) => {
+  const source = `program: t.py\nrun_cap: 20\nmethod: pbt\nparameters: {a: {values: [1]}}\n${yaml}\n`
+  expect(messages(source)).toEqual([expected])
 })

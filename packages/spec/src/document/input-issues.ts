@@ -1,10 +1,11 @@
 import type { z } from 'zod'
 import { didYouMean, didYouMeanHint } from '../did-you-mean.ts'
 import { type DocumentPath, pathText } from './diagnostic.ts'
+import { EARLY_TERMINATE_TYPES, earlyTerminateKeys } from './early-terminate-input.ts'
 import { DISTRIBUTIONS, ParameterInput, SweepInput } from './input-schema.ts'
 import type { Report } from './report.ts'
-import { nodeAt, type SourceNode, toJson } from './source-node.ts'
-import { METHODS } from './sweep-document.ts'
+import { nodeAt, type SourceNode, scalarAt, toJson } from './source-node.ts'
+import { METHODS, POPULATION_METHODS } from './sweep-document.ts'
 
 type Issue = z.core.$ZodIssue
 
@@ -33,21 +34,21 @@ export function unknownKeys(issues: readonly Issue[]): { path: DocumentPath; key
 }
 
 /** The keys that a map at this path may have. */
-export function knownKeys(path: DocumentPath): readonly string[] {
+export function knownKeys(root: SourceNode, path: DocumentPath): readonly string[] {
   if (path.length === 0) return Object.keys(SweepInput.shape)
   if (path[0] === 'parameters') return Object.keys(ParameterInput.shape)
+  if (path[0] === 'early_terminate') return earlyTerminateKeys(scalarAt(root, [...path, 'type']))
   return KEYS_BELOW[String(path[0])] ?? []
 }
 
 const KEYS_BELOW: Readonly<Record<string, readonly string[]>> = {
   metric: Object.keys(SweepInput.shape.metric.unwrap().shape),
-  early_terminate: [
-    ...new Set(SweepInput.shape.early_terminate.unwrap().options.flatMap((option) => Object.keys(option.shape))),
-  ],
   resources: Object.keys(SweepInput.shape.resources.unwrap().shape),
   retry: Object.keys(SweepInput.shape.retry.unwrap().shape),
   budget: Object.keys(SweepInput.shape.budget.unwrap().shape),
   capture: ['stdout', 'patterns', 'regex', 'metric'],
+  pbt: Object.keys(SweepInput.shape.pbt.unwrap().shape),
+  warm_start: Object.keys(SweepInput.shape.warm_start.unwrap().shape),
 }
 
 function documentPath(issue: Issue): DocumentPath {
@@ -74,13 +75,12 @@ function missingHint(root: SourceNode, path: DocumentPath, expected: string): st
   const parent = nodeAt(root, path.slice(0, -1))
   const key = String(path.at(-1))
   const present = parent?.kind === 'map' ? [...parent.entries.keys()] : []
-  const known = new Set(knownKeys(path.slice(0, -1)))
+  const known = new Set(knownKeys(root, path.slice(0, -1)))
   const misspelt = didYouMean(
     key,
     present.filter((candidate) => !known.has(candidate)),
   )
   if (misspelt !== null) return `"${misspelt}" was seen; did you mean "${key}"?`
-  if (key === 'method' && path.length === 1) return 'Add method: bayes, method: random or method: grid.'
   if (key === 'parameters' && path.length === 1)
     return 'Add the search space, such as parameters: {lr: {min: 0.001, max: 0.1}}.'
   return `It must be ${expected}.`
@@ -90,7 +90,10 @@ function valueHint(path: DocumentPath, node: SourceNode): string | undefined {
   if (path.length === 1 && path[0] === 'method') {
     const value = node.kind === 'scalar' ? String(node.value) : ''
     if (value === 'custom') return 'A method of your own is not supported; use method: bayes.'
-    return didYouMeanHint(value, [...METHODS, 'bayes'])
+    return didYouMeanHint(value, [...METHODS, ...POPULATION_METHODS, 'bayes'])
+  }
+  if (path[0] === 'early_terminate' && path.at(-1) === 'type' && node.kind === 'scalar') {
+    return didYouMeanHint(String(node.value), EARLY_TERMINATE_TYPES)
   }
   if (path.at(-1) === 'distribution' && node.kind === 'scalar') return didYouMeanHint(String(node.value), DISTRIBUTIONS)
   if (path.length === 1 && path[0] === 'metric' && node.kind === 'scalar' && typeof node.value === 'string') {

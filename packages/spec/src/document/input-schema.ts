@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { DURATION_EXAMPLES, MEMORY_EXAMPLES, parseDuration, parseMemory } from '../units.ts'
-import { METHODS } from './sweep-document.ts'
+import { EarlyTerminateInput } from './early-terminate-input.ts'
+import { oneOf, whole } from './input-values.ts'
+import { METHODS, MOST_PAST_RESULTS, POPULATION_METHODS } from './sweep-document.ts'
 
 /**
  * The YAML shape of a sweep, before units, defaults and distributions are resolved. Every `error` says what would do,
@@ -11,13 +13,7 @@ const text = (max: number, what = 'text') =>
     .string({ error: what })
     .min(1, { error: what })
     .max(max, { error: `${what} of at most ${max} characters` })
-const whole = (min: number) => {
-  const error =
-    min === 0 ? 'a whole number, 0 or more' : min === 1 ? 'a whole number above 0' : `a whole number, ${min} or more`
-  return z.int({ error }).min(min, { error })
-}
 const positive = z.number({ error: 'a number above 0' }).gt(0, { error: 'a number above 0' })
-const oneOf = <const T extends readonly string[]>(values: T) => z.enum(values, { error: `one of ${values.join(', ')}` })
 /** A number, or text that spells one: `1e-5` is text to PyYAML, so people quote numbers. */
 const numeric = z.union(
   [z.number(), z.string().regex(/^\s*[-+]?[0-9._]+([eE][-+]?[0-9]+)?\s*$/, { error: 'a number' })],
@@ -74,6 +70,17 @@ export const ParameterInput = z.strictObject(
     sigma: numeric.optional().describe('Standard deviation of the normal distribution.'),
     a: numeric.optional().describe('First shape of the beta distribution.'),
     b: numeric.optional().describe('Second shape of the beta distribution.'),
+    default: z.unknown().optional().describe('A value known to be good: methods that learn try it first.'),
+    prior: z
+      .strictObject(
+        {
+          mu: numeric.describe('The value that is likely best.'),
+          sigma: numeric.optional().describe('How far off it may be; on a log scale in factors of e.'),
+        },
+        { error: 'a map such as {mu: 0.01, sigma: 0.005}' },
+      )
+      .optional()
+      .describe('Where good values of a number are expected: methods that learn look there first.'),
     probabilities: z
       .array(z.number({ error: 'a number' }).min(0, { error: 'a number, 0 or more' }), { error: 'a list of numbers' })
       .optional()
@@ -113,39 +120,48 @@ const MetricInput = z.strictObject(
   { error: 'a map such as {name: val_loss, goal: minimize}' },
 )
 
-const eta = z.number({ error: 'a number above 1' }).gt(1, { error: 'a number above 1' })
-const resource = oneOf(['step', 'reports']).describe('What is counted: the step of a report, or the reports.')
-const EarlyTerminateInput = z.discriminatedUnion(
-  'type',
-  [
-    z.strictObject({
-      type: z.literal('hyperband').describe("W&B's Hyperband: bands count logged values of the metric."),
-      min_iter: whole(1).optional().describe('The first band; the others are multiples by eta.'),
-      max_iter: whole(1).optional().describe('With s: the bands are max_iter divided by eta, s times.'),
-      s: whole(1).optional().describe('How many bands below max_iter.'),
-      eta: eta.optional().describe('One trial in eta goes on; 3 by default.'),
-      strict: z
-        .boolean({ error: 'true or false' })
-        .optional()
-        .describe('Judge a trial by its value at the band; true by default.'),
-    }),
-    z.strictObject({
-      type: z.literal('asha').describe('Asynchronous successive halving (Li et al. 2020).'),
-      min_resource: whole(1).optional().describe('Resource of the lowest rung; 1 by default.'),
-      max_resource: whole(1).optional().describe('Resource of a full training.'),
-      reduction_factor: whole(2).optional().describe('One trial in this many passes a rung; 3 by default.'),
-      brackets: whole(1).optional().describe('Ladders that start at different rungs; 1 by default.'),
-      grace: whole(0).optional().describe('No trial is pruned below this resource.'),
-      resource: resource.optional(),
-    }),
-    z.strictObject({
-      type: z.literal('median').describe('The median stopping rule (Golovin et al. 2017).'),
-      grace: whole(0).optional().describe('No trial is pruned below this resource; 1 by default.'),
-      min_trials: whole(1).optional().describe('Other trials that must have come as far; 5 by default.'),
-      resource: resource.optional(),
-    }),
-  ],
-  { error: 'one of hyperband, asha, median' },
+const WarmStartInput = z.strictObject(
+  {
+    sweeps: z
+      .array(text(100, 'the id of a sweep'), { error: 'a list of ids of sweeps' })
+      .max(100, { error: 'a list of at most 100' })
+      .optional()
+      .describe('Earlier sweeps on the same server, whose trials count as results.'),
+    results: z
+      .array(z.record(z.string(), z.unknown(), { error: 'a map such as {lr: 0.01, val_loss: 0.31}' }), {
+        error: 'a list of maps',
+      })
+      .max(MOST_PAST_RESULTS, { error: `a list of at most ${MOST_PAST_RESULTS}` })
+      .optional()
+      .describe('A table of past results: the parameters by name, and the metric.'),
+  },
+  { error: 'a map such as {sweeps: [...]} or {results: [{lr: 0.01, val_loss: 0.31}]}' },
+)
+
+const halfError = { error: 'a number above 0, at most 0.5' }
+const chanceError = { error: 'a number from 0 to 1' }
+const PbtInput = z.strictObject(
+  {
+    population: whole(2).optional().describe('Members that train at the same time; 8 by default.'),
+    interval: whole(1).optional().describe('Resource between two comparisons of a member; 5 by default.'),
+    quantile: z
+      .number(halfError)
+      .gt(0, halfError)
+      .max(0.5, halfError)
+      .optional()
+      .describe('Share of the members that count as the worst, and as the best; 0.25 by default.'),
+    resample: z
+      .number(chanceError)
+      .min(0, chanceError)
+      .max(1, chanceError)
+      .optional()
+      .describe('Chance that a parameter is drawn anew for a copy, not perturbed; 0.25 by default.'),
+    max_resource: whole(1)
+      .optional()
+      .describe('Resource of a full training; in its last interval nobody is compared or copied.'),
+    resource: oneOf(['step', 'reports']).optional().describe('What is counted: the step of a report, or the reports.'),
+  },
+  { error: 'a map such as {population: 8, interval: 5}' },
 )
 
 const CaptureInput = z.strictObject(
@@ -175,12 +191,16 @@ export const SweepInput = z.strictObject(
     description: z.string({ error: 'text' }).max(10_000, { error: 'text of at most 10000 characters' }).optional(),
     project: text(200).optional().describe('The project the sweep belongs to; "default" when left out.'),
     tags: z.array(text(100), { error: 'a list of text' }).max(100, { error: 'a list of at most 100' }).optional(),
-    method: oneOf([...METHODS, 'bayes']).describe(
-      "How configs are chosen; bayes is W&B's name for a model-based method, tpe.",
-    ),
+    method: oneOf([...METHODS, ...POPULATION_METHODS, 'bayes'])
+      .default('auto')
+      .describe(
+        "How configs are chosen; auto picks by the space and the trials so far, and bayes is W&B's name for it.",
+      ),
     metric: MetricInput.optional().describe('What the sweep optimises.'),
     parameters: z.record(z.string(), ParameterInput, { error: 'a map of parameters' }).describe('The search space.'),
     early_terminate: EarlyTerminateInput.optional().describe('How bad trials are stopped early.'),
+    pbt: PbtInput.optional().describe('The population of method pbt.'),
+    warm_start: WarmStartInput.optional().describe('What is known from before; methods that learn begin there.'),
     program: text(4000, 'the path of a script').optional().describe('The training script, ${program} in `command`.'),
     command: z
       .union([z.string().min(1, { error: commandError }), z.array(scalar).min(1, { error: commandError })], {
@@ -265,6 +285,8 @@ export const WITHOUT_EFFECT: readonly string[] = [
 
 /** Keys of ours: a file that has one is no plain W&B file, and its unknown keys are errors. */
 export const OWN_KEYS: readonly string[] = [
+  'pbt',
+  'warm_start',
   'tags',
   'parallelism',
   'priority',

@@ -11,7 +11,7 @@ test('the generated file is what the code says (else run: node scripts/generate-
 test('an editor is offered every key of a sweep file, and told of others', () => {
   const schema = sweepJsonSchema()
   expect(Object.keys(schema['properties'] as object)).toEqual(Object.keys(SweepInput.shape))
-  expect(schema).toMatchObject({ type: 'object', additionalProperties: false, required: ['method', 'parameters'] })
+  expect(schema).toMatchObject({ type: 'object', additionalProperties: false, required: ['parameters'] })
 })
 
 test('the lists of our own keys and of those without effect name real keys', () => {

@@ -52,7 +52,7 @@ export const VALUE_KEYS: readonly string[] = [
   'a',
   'b',
 ]
-export const KNOWN_KEYS: readonly string[] = [...VALUE_KEYS, 'distribution', 'when', 'parameters']
+export const KNOWN_KEYS: readonly string[] = [...VALUE_KEYS, 'distribution', 'default', 'prior', 'when', 'parameters']
 
 export function isKnownKey(key: string): boolean {
   return KNOWN_KEYS.includes(key)

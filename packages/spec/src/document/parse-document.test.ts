@@ -17,7 +17,7 @@ parameters:
   beta2: {min: 0.9, max: 0.999, when: {optimizer: adam}}
   hidden: {distribution: q_log_uniform_values, min: 16, max: 256, q: 16}
   layers: {min: 1, max: 4}
-early_terminate: {type: asha, min_resource: 1, max_resource: 27, reduction_factor: 3, brackets: 2, grace: 2, resource: reports}
+early_terminate: {type: asha, mode: promote, min_resource: 1, max_resource: 27, reduction_factor: 3, brackets: 2, grace: 2, resource: reports}
 program: train.py
 command: [python3, "\${program}", "\${args}"]
 run_cap: 40
@@ -73,6 +73,7 @@ test('a document with every key is read, its units resolved', () => {
     },
     earlyTerminate: {
       type: 'asha',
+      mode: 'promote',
       minResource: 1,
       maxResource: 27,
       reductionFactor: 3,
@@ -130,8 +131,33 @@ test.each([
     '{type: hyperband, max_iter: 27, s: 2, min_iter: 1}',
     { type: 'hyperband', maxIter: 27, s: 2, eta: 3, strict: true },
   ],
-  ['{type: asha}', { type: 'asha', minResource: 1, reductionFactor: 3, brackets: 1, grace: 0, resource: 'step' }],
+  [
+    '{type: asha}',
+    { type: 'asha', mode: 'stop', minResource: 1, reductionFactor: 3, brackets: 1, grace: 0, resource: 'step' },
+  ],
+  [
+    '{type: sync-hyperband, max_resource: 81, reduction_factor: 4}',
+    { type: 'sync-hyperband', minResource: 1, maxResource: 81, reductionFactor: 4, resource: 'step' },
+  ],
   ['{type: median, min_trials: 3}', { type: 'median', grace: 1, minTrials: 3, resource: 'step' }],
+  ['{type: percentile}', { type: 'percentile', percentile: 25, grace: 1, minTrials: 5, resource: 'step' }],
+  ['{type: patience, patience: 3}', { type: 'patience', patience: 3, minDelta: 0, grace: 0, resource: 'reports' }],
+  [
+    '{type: patience, patience: 1, min_delta: 1e-3, grace: 2, resource: step}',
+    { type: 'patience', patience: 1, minDelta: 0.001, grace: 2, resource: 'step' },
+  ],
+  ['{type: threshold, upper: 10}', { type: 'threshold', upper: 10, nonFinite: true, grace: 0, resource: 'step' }],
+  [
+    '{type: threshold, lower: 3, upper: 3, non_finite: false, grace: 1}',
+    { type: 'threshold', lower: 3, upper: 3, nonFinite: false, grace: 1, resource: 'step' },
+  ],
+  ['{type: wilcoxon}', { type: 'wilcoxon', pThreshold: 0.1, grace: 2 }],
+  ['{type: wilcoxon, p_threshold: 0.05, grace: 4}', { type: 'wilcoxon', pThreshold: 0.05, grace: 4 }],
+  ['{type: extrapolate}', { type: 'extrapolate', best: 1, alpha: 0.01, minTrials: 5, grace: 3, resource: 'step' }],
+  [
+    '{type: extrapolate, max_resource: 81, best: 3, alpha: 0.1, min_trials: 4, grace: 0, resource: reports}',
+    { type: 'extrapolate', maxResource: 81, best: 3, alpha: 0.1, minTrials: 4, grace: 0, resource: 'reports' },
+  ],
 ])('early_terminate: %s', (yaml, expected) => {
   const source = `${withParameters('a: {values: [1]}')}metric: {name: x}\nearly_terminate: ${yaml}\n`
   expect(parsed(source).earlyTerminate).toEqual(expected)
@@ -231,4 +257,48 @@ test('a new seed is asked for only when there is none', () => {
     throw new Error('asked')
   }
   expect(parseDocument(FULL, { file: 'x', newSeed }).document?.seed).toBe(42)
+})
+
+const WITHOUT_METHOD = 'program: train.py\nrun_cap: 5\nmetric: {name: loss}\nparameters:\n  lr: {min: 0.0, max: 1.0}\n'
+
+test('pbt has the settings of its population, defaults filled in, and no other method has any', () => {
+  const read = (keys: string) =>
+    parse(`program: t.py\nrun_cap: 9\nmetric: {name: x}\nparameters: {a: {values: [1]}}\n${keys}`)
+  expect(read('method: pbt').document?.pbt).toEqual({
+    population: 8,
+    interval: 5,
+    quantile: 0.25,
+    resample: 0.25,
+    resource: 'step',
+  })
+  const pbt = read('method: pbt\npbt: {population: 4, interval: 2, max_resource: 9, resource: reports}').document?.pbt
+  expect(pbt).toMatchObject({ population: 4, interval: 2, maxResource: 9, resource: 'reports' })
+  expect(read('method: random').document?.pbt).toBeUndefined()
+  expect(read('method: pbt\nwarm_start: {results: [{a: 1, x: 2}]}').diagnostics).toMatchObject([
+    { severity: 'warning', message: 'warm_start has no effect with method pbt' },
+  ])
+})
+
+test('bayes, and no method at all, are auto', () => {
+  expect(parsed(WITHOUT_METHOD).method).toBe('auto')
+  expect(parsed(`method: bayes\n${WITHOUT_METHOD}`).method).toBe('auto')
+  expect(parsed(`method: auto\n${WITHOUT_METHOD}`).method).toBe('auto')
+})
+
+test('what is believed before the first trial is for methods that learn', () => {
+  const believing = WITHOUT_METHOD.replace('max: 1.0', 'max: 1.0, default: 0.5')
+  const source = `method: random\n${believing}warm_start: {results: [{lr: 0.1, loss: 1}]}\n`
+  expect(messages(source)).toEqual([
+    '1:9 warning: the priors of lr have no effect with method random',
+    '7:1 warning: warm_start has no effect with method random',
+  ])
+  expect(messages(source.replace('random', 'tpe'))).toEqual([])
+})
+
+test('a method that learns says so when there is nothing to learn from', () => {
+  const source = WITHOUT_METHOD.replace('metric: {name: loss}\n', '')
+  expect(messages(`method: bayes\n${source}`)).toEqual([
+    '1:9 warning: method bayes learns from a metric, but there is none',
+  ])
+  expect(messages(source)).toEqual([])
 })

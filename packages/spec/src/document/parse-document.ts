@@ -3,12 +3,13 @@ import { SweepError } from '../errors.ts'
 import type { Json } from '../number.ts'
 import { buildDocument } from './build-document.ts'
 import { type Diagnostic, type DocumentErrorDetails, type DocumentPath, pathText } from './diagnostic.ts'
+import { EARLY_TERMINATE_TYPES } from './early-terminate-input.ts'
 import { knownKeys, reportIssues, seen, unknownKeys } from './input-issues.ts'
 import { OWN_KEYS, SweepInput, WITHOUT_EFFECT } from './input-schema.ts'
 import { lookalike } from './lookalike.ts'
 import { applyOverride } from './overrides.ts'
 import { Report } from './report.ts'
-import { type MapNode, nodeAt, type SourceNode, toJson } from './source-node.ts'
+import { type MapNode, nodeAt, type SourceNode, scalarAt, toJson } from './source-node.ts'
 import { readSourceTree } from './source-tree.ts'
 import type { SweepDocument } from './sweep-document.ts'
 
@@ -77,11 +78,12 @@ function read(text: string, report: Report, options: ParseOptions): SweepDocumen
   report.root = root
   if (tree.problems.length > 0) return null
   const document = readInput(root, report, options, lenient)
-  if (report.hasErrors) {
-    const other = lookalike(root)
-    if (other !== null) report.errorFirst(`this looks like ${other.what}, not a sweep file`, { hint: other.hint })
-  }
-  return document
+  // Files of other tools have no method, and some would pass for a sweep without one.
+  if (!report.hasErrors && root.entries.has('method')) return document
+  const other = lookalike(root)
+  if (other === null) return document
+  report.errorFirst(`this looks like ${other.what}, not a sweep file`, { hint: other.hint })
+  return null
 }
 
 function readInput(root: MapNode, report: Report, options: ParseOptions, lenient: boolean): SweepDocument | null {
@@ -91,7 +93,8 @@ function readInput(root: MapNode, report: Report, options: ParseOptions, lenient
   const issues = first.error?.issues ?? []
   reportIssues(report, root, issues)
   const unknown = unknownKeys(issues)
-  reportUnknownKeys(report, unknown, lenient, input)
+  reportUnknownKeys(report, root, unknown, lenient)
+  refuseMisspeltMethod(report, root, unknown)
   for (const key of root.entries.keys()) {
     if (WITHOUT_EFFECT.includes(key)) {
       report.warn([key], `"${key}" has no effect here`, { hint: 'It means something to W&B only.', at: 'key' })
@@ -114,8 +117,8 @@ function ownerOf(path: readonly PropertyKey[]): string {
 function hasOwnKeys(root: MapNode): boolean {
   if (OWN_KEYS.some((key) => root.entries.has(key))) return true
   if (nodeAt(root, ['metric', 'summary']) !== null) return true
-  const type = nodeAt(root, ['early_terminate', 'type'])
-  if (type?.kind === 'scalar' && (type.value === 'asha' || type.value === 'median')) return true
+  const type = scalarAt(root, ['early_terminate', 'type'])
+  if (type !== 'hyperband' && EARLY_TERMINATE_TYPES.some((known) => known === type)) return true
   return usesWhen(nodeAt(root, ['parameters']))
 }
 
@@ -160,21 +163,16 @@ function forgiveGoal(root: MapNode, input: Record<string, Json>, report: Report)
 
 function reportUnknownKeys(
   report: Report,
+  root: MapNode,
   unknown: readonly { path: DocumentPath; key: string }[],
   lenient: boolean,
-  input: Record<string, Json>,
 ): void {
   for (const { path, key } of unknown.slice(0, 200)) {
-    const early = input['early_terminate']
-    const isHyperband =
-      path[0] === 'early_terminate' &&
-      typeof early === 'object' &&
-      early !== null &&
-      'type' in early &&
-      early.type === 'hyperband'
+    const isHyperband = path[0] === 'early_terminate' && scalarAt(root, [...path, 'type']) === 'hyperband'
+    const known = knownKeys(root, path)
     const where = path.length === 0 ? '' : ` in ${pathText(path)}`
     const message = `"${key}" is not a key${where === '' ? ' of a sweep file' : where}`
-    const hint = path.length === 0 && Object.hasOwn(MEANT, key) ? MEANT[key] : didYouMeanHint(key, knownKeys(path))
+    const hint = path.length === 0 && Object.hasOwn(MEANT, key) ? MEANT[key] : didYouMeanHint(key, known)
     const isOurBlock = OWN_KEYS.includes(String(path[0]))
     // The program's own override of an unknown key has no file to be lenient about.
     const isInFile = report.isInFile([...path, key])
@@ -182,15 +180,27 @@ function reportUnknownKeys(
       report.warn([...path, key], message, { hint: hint ?? 'It has no effect.', at: 'key' })
     } else {
       report.error([...path, key], message, {
-        hint:
-          hint ??
-          `Known here: ${knownKeys(path)
-            .filter((known) => !WITHOUT_EFFECT.includes(known))
-            .join(', ')}.`,
+        hint: hint ?? `Known here: ${known.filter((one) => !WITHOUT_EFFECT.includes(one)).join(', ')}.`,
         at: 'key',
       })
     }
   }
+}
+
+/** A file may leave the method out, but a misspelt one must not turn into the default. */
+function refuseMisspeltMethod(
+  report: Report,
+  root: MapNode,
+  unknown: readonly { path: DocumentPath; key: string }[],
+): void {
+  if (root.entries.has('method')) return
+  const misspelt = didYouMean(
+    'method',
+    unknown.filter(({ path }) => path.length === 0).map(({ key }) => key),
+  )
+  if (misspelt === null) return
+  const hint = `"${misspelt}" was seen; did you mean "method"?`
+  report.error([misspelt], 'method is missing', { hint, at: 'key' })
 }
 
 /** Keys that people write for one of ours, too far from it for an edit distance. */

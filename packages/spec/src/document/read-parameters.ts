@@ -3,6 +3,7 @@ import type { Json } from '../number.ts'
 import type { Condition, Parameter } from '../search-space.ts'
 import type { DocumentPath } from './diagnostic.ts'
 import { readDistribution } from './read-distribution.ts'
+import { readPrior } from './read-prior.ts'
 import type { Report } from './report.ts'
 import type { MapNode, SourceNode } from './source-node.ts'
 import { toJson } from './source-node.ts'
@@ -60,7 +61,9 @@ export function readParameters(
       }
       const base = { name: path.join('.'), path, ...(when === undefined ? {} : { when }) }
       const parameter = readDistribution(report, entry.value, at, base, options.lenient)
-      if (parameter !== null) found.push({ parameter, at })
+      if (parameter === null) continue
+      const prior = readPrior(report, entry.value, at, parameter)
+      found.push({ parameter: prior === undefined ? parameter : { ...parameter, prior }, at })
     }
   }
 

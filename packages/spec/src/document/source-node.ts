@@ -59,3 +59,9 @@ export function nodeAt(root: SourceNode, path: DocumentPath): SourceNode | null 
   }
   return node
 }
+
+/** The value at a path; undefined where there is none, a list or a map. */
+export function scalarAt(root: SourceNode, path: DocumentPath): ScalarNode['value'] | undefined {
+  const node = nodeAt(root, path)
+  return node?.kind === 'scalar' ? node.value : undefined
+}

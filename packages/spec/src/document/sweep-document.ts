@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { SearchSpace } from '../search-space.ts'
+import { Config, SearchSpace } from '../search-space.ts'
 
 /**
  * A sweep definition as everything past the parser sees it: checked, defaults filled in, units resolved to
@@ -26,9 +26,11 @@ export const WandbHyperband = z.strictObject({
 })
 export type WandbHyperband = z.infer<typeof WandbHyperband>
 
-/** Stopping ASHA (Li et al. 2020, arXiv 1810.05934, section 3): rungs count resource, in the unit of `resource`. */
+/** ASHA (Li et al. 2020, arXiv 1810.05934, section 3): rungs count resource, in the unit of `resource`. */
 export const Asha = z.strictObject({
   type: z.literal('asha'),
+  /** `stop` ends a trial that is not among the best of its rung; `promote` pauses it, and it may go on later. */
+  mode: z.enum(['stop', 'promote']).default('stop'),
   minResource: z.int().min(1).default(1),
   /** Unknown when absent: rungs then go on without an end. */
   maxResource: z.int().min(1).optional(),
@@ -41,6 +43,18 @@ export const Asha = z.strictObject({
 })
 export type Asha = z.infer<typeof Asha>
 
+/** Hyperband with its brackets in step (Li et al., JMLR 18(185), 2018, Algorithm 1); `hyperband` is W&B's. */
+export const SyncHyperband = z.strictObject({
+  type: z.literal('sync-hyperband'),
+  minResource: z.int().min(1).default(1),
+  /** Resource of a full training: R in the paper. */
+  maxResource: z.int().min(1),
+  reductionFactor: z.int().min(2).default(3),
+  /** What is counted: the step of a report, or how many reports there were. */
+  resource: z.enum(['step', 'reports']).default('step'),
+})
+export type SyncHyperband = z.infer<typeof SyncHyperband>
+
 /** Golovin et al. 2017 (Vizier), section 3.2.2: the median of the running averages of the others at the same step. */
 export const Median = z.strictObject({
   type: z.literal('median'),
@@ -52,7 +66,78 @@ export const Median = z.strictObject({
 })
 export type Median = z.infer<typeof Median>
 
-export const EarlyTerminate = z.discriminatedUnion('type', [WandbHyperband, Asha, Median])
+/** As `median`, with another share: 25 keeps the best quarter. */
+export const Percentile = z.strictObject({
+  ...Median.shape,
+  type: z.literal('percentile'),
+  percentile: z.number().min(0).max(100).default(25),
+})
+export type Percentile = z.infer<typeof Percentile>
+
+/** After EarlyStopping of Keras: a trial is judged by its own values alone. */
+export const Patience = z.strictObject({
+  type: z.literal('patience'),
+  /** Reports (or steps) without an improvement after which a trial is pruned. */
+  patience: z.int().min(1),
+  /** A value counts as an improvement when it is better by more than this, in the metric's unit. */
+  minDelta: z.number().min(0).default(0),
+  /** Reports (or steps) below which no trial is pruned. */
+  grace: z.int().min(0).default(0),
+  resource: z.enum(['step', 'reports']).default('reports'),
+})
+export type Patience = z.infer<typeof Patience>
+
+/** Fixed bounds, in the metric's unit, whichever way is better. */
+export const Threshold = z.strictObject({
+  type: z.literal('threshold'),
+  lower: z.number().optional(),
+  upper: z.number().optional(),
+  /** Whether NaN and infinite values are outside too. */
+  nonFinite: z.boolean().default(true),
+  /** Steps (or reports) below which no trial is pruned. */
+  grace: z.int().min(0).default(0),
+  resource: z.enum(['step', 'reports']).default('step'),
+})
+export type Threshold = z.infer<typeof Threshold>
+
+/** Wilcoxon's signed-rank test against the best trial; the step of a report is the instance (say, the fold). */
+export const Wilcoxon = z.strictObject({
+  type: z.literal('wilcoxon'),
+  /** A trial is pruned when the p-value is below this. */
+  pThreshold: z.number().gt(0).lt(1).default(0.1),
+  /** Instances shared with the best trial below which none is pruned. */
+  grace: z.int().min(1).default(2),
+})
+export type Wilcoxon = z.infer<typeof Wilcoxon>
+
+/** Extrapolates a trial's curve and prunes it when it hardly can end among the best. */
+export const Extrapolate = z.strictObject({
+  type: z.literal('extrapolate'),
+  /** Resource of a full training; when absent, that of the longest completed trial. */
+  maxResource: z.int().min(1).optional(),
+  /** A trial goes on while it may end among this many best. */
+  best: z.int().min(1).default(1),
+  /** It is pruned when the probability of that is below this. */
+  alpha: z.number().gt(0).lt(1).default(0.01),
+  /** Completed trials that must be there to compare with. */
+  minTrials: z.int().min(1).default(5),
+  /** Resource below which no trial is pruned. */
+  grace: z.int().min(0).default(3),
+  resource: z.enum(['step', 'reports']).default('step'),
+})
+export type Extrapolate = z.infer<typeof Extrapolate>
+
+export const EarlyTerminate = z.discriminatedUnion('type', [
+  WandbHyperband,
+  Asha,
+  SyncHyperband,
+  Median,
+  Percentile,
+  Patience,
+  Threshold,
+  Wilcoxon,
+  Extrapolate,
+])
 export type EarlyTerminate = z.infer<typeof EarlyTerminate>
 
 export const Resources = z.strictObject({
@@ -87,18 +172,65 @@ export const Capture = z.strictObject({
 })
 export type Capture = z.infer<typeof Capture>
 
-/** How configs are chosen; a sampler each in `search`. */
-export const METHODS = ['grid', 'random', 'sobol', 'lhs', 'tpe'] as const
+/** One config that was tried before the sweep, and the value of its metric. */
+export const PastResult = z.strictObject({ config: Config, value: z.number() })
+export type PastResult = z.infer<typeof PastResult>
+
+export const MOST_PAST_RESULTS = 10_000
+
+/** What methods that learn know before the first trial. */
+export const WarmStart = z.strictObject({
+  /** Earlier sweeps; the server adds their best trials to `results` when it stores the sweep. */
+  sweeps: z.array(z.string()).max(100).default([]),
+  results: z.array(PastResult).max(MOST_PAST_RESULTS).default([]),
+})
+export type WarmStart = z.infer<typeof WarmStart>
+
+/** Methods whose configs depend on what trials before them reported; `auto` picks among the others. */
+const LEARNING_METHODS = ['auto', 'tpe', 'gp', 'cmaes', 'evolution'] as const
+/** How the config of one trial after the other is chosen; a sampler each in `search`. */
+export const METHODS = [...LEARNING_METHODS, 'grid', 'random', 'sobol', 'lhs'] as const
+/** Methods that train a population whose members take over from each other; each is a sampler with a pruner. */
+export const POPULATION_METHODS = ['pbt'] as const
+
+/** Whether configs depend on what trials reported. */
+export function learns(method: SweepDocument['method']): boolean {
+  return trainsPopulation(method) || LEARNING_METHODS.some((one) => one === method)
+}
+
+export function trainsPopulation(method: SweepDocument['method']): boolean {
+  return POPULATION_METHODS.some((one) => one === method)
+}
+
+/** Population based training (Jaderberg et al. 2017, arXiv 1711.09846). */
+export const Pbt = z.strictObject({
+  /** Members that train at the same time. */
+  population: z.int().min(2).default(8),
+  /** Resource that a member trains for between two comparisons. */
+  interval: z.int().min(1).default(5),
+  /** Share of the members that count as the worst, and as the best that these are replaced by. */
+  quantile: z.number().gt(0).max(0.5).default(0.25),
+  /** Chance that a parameter is drawn anew for a copy; it is perturbed otherwise. */
+  resample: z.number().min(0).max(1).default(0.25),
+  /** Resource of a full training; for the last interval a member is neither compared nor copied. */
+  maxResource: z.int().min(1).optional(),
+  /** What is counted: the step of a report, or how many reports there were. */
+  resource: z.enum(['step', 'reports']).default('step'),
+})
+export type Pbt = z.infer<typeof Pbt>
 
 export const SweepDocument = z.strictObject({
   name: z.string().max(200).optional(),
   description: z.string().max(10_000).optional(),
   project: z.string().max(200).default('default'),
   tags: z.array(z.string().max(100)).default([]),
-  method: z.enum(METHODS),
+  method: z.enum([...METHODS, ...POPULATION_METHODS]),
   metric: Metric.optional(),
   space: SearchSpace,
+  warmStart: WarmStart.optional(),
   earlyTerminate: EarlyTerminate.optional(),
+  /** Of the methods that train a population. */
+  pbt: Pbt.optional(),
   program: z.string().optional(),
   /** Items as in W&B's `command`, macros not yet expanded. */
   command: z.array(z.string()).min(1),

@@ -85,6 +85,8 @@ export const TrialView = z.strictObject({
   state: z.enum(TRIAL_STATES),
   config: Config,
   source: z.enum(['sampler', 'user']),
+  /** Number of the trial whose checkpoint it went on from; absent for one that started from nothing. */
+  parent: z.int().optional(),
   /** The value that stands for the trial, by `metric.summary`; null when nothing finite was reported. */
   value: MetricValue.nullable(),
   lastValue: MetricValue.nullable(),

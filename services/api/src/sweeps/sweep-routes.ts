@@ -26,6 +26,7 @@ import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { factView, sweepDetail, sweepView } from './sweep-view.ts'
+import { withEarlierSweeps } from './warm-start.ts'
 
 export const SweepPath = z.strictObject({ id: SweepId })
 
@@ -98,7 +99,8 @@ export function addSweepRoutes(app: App, context: ApiContext): void {
     },
     async (request, reply) => {
       const { source, file, workdir } = request.body
-      const { document, warnings } = readDocument(request.body, randomBytes)
+      const { document: written, warnings } = readDocument(request.body, randomBytes)
+      const document = await withEarlierSweeps(database, written)
       const id = SweepId.parse(newId(randomBytes))
       const name = document.name ?? nameFrom(file, workdir)
       const sweep = await createSweep(database, { id, name, document, source, file, workdir })

@@ -9,6 +9,7 @@ export function trialView(trial: TrialRecord): TrialView {
     state: trial.state,
     config: trial.config,
     source: trial.source,
+    ...(trial.parent === null ? {} : { parent: trial.parent }),
     value: trial.value,
     lastValue: trial.lastValue,
     lastStep: trial.lastStep,

@@ -3,6 +3,7 @@ import type { AgentView } from './view.ts'
 
 /** How many trials of a shape an otherwise empty agent runs at once, whatever queue they come from. */
 export function fits(agent: AgentView, shape: Shape): number {
+  if (agent.blocked !== undefined) return 0
   const bySlots =
     shape.gpus === undefined || shape.gpus === 0
       ? agent.slots
@@ -21,6 +22,8 @@ export function whyNoneFits(agents: readonly AgentView[], queue: string, shape: 
     return `no agent serves the queue ${queue}; those connected serve ${queues.join(', ')}`
   }
   if (serving.some((agent) => fits(agent, shape) > 0)) return undefined
+  const blocked = serving.find((agent) => fits({ ...agent, blocked: undefined }, shape) > 0)
+  if (blocked) return `agent ${blocked.name} takes nothing while ${blocked.blocked}`
   const nearest = serving
     .map((agent) => ({ agent, lacks: lacking(agent, shape) }))
     .sort(

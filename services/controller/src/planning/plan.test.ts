@@ -14,12 +14,23 @@ function created(actions: readonly Action[]): Record<string, number> {
   return counts
 }
 
+function resumed(actions: readonly Action[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const action of actions) if (action.kind === 'resume-trials') counts[action.sweepId] = action.count
+  return counts
+}
+
 function waiting(actions: readonly Action[], id: string): string | null | undefined {
   for (const action of actions) if (action.kind === 'set-waiting' && action.sweepId === id) return action.reason
   return undefined
 }
 
 describe('how many trials are issued', () => {
+  test('no more than the sampler has places for, and what it leaves goes to others', () => {
+    const sweeps = [sweep('a', { own: { places: 1 } }), sweep('b')]
+    expect(created(plan({ agents: [agent({ slots: 8 })], sweeps }))).toEqual({ a: 1, b: 7 })
+  })
+
   test('as many as there are slots, and none ahead while nothing is known of how long they run', () => {
     expect(created(plan({ agents: [agent({ slots: 4 })], sweeps: [sweep('a')] }))).toEqual({ a: 4 })
   })
@@ -57,6 +68,48 @@ describe('how many trials are issued', () => {
     const at = (parallelism: number, outstanding: number) =>
       created(plan({ agents: [agent({ slots: 8 })], sweeps: [sweep('a', { parallelism, outstanding })] }))['a'] ?? 0
     expect([at(3, 0), at(3, 2), at(3, 3), at(1, 3)]).toEqual([3, 1, 0, 0])
+  })
+})
+
+describe('paused trials', () => {
+  const planned = (one: Parameters<typeof sweep>[1], slots = 4) => {
+    const actions = plan({ agents: [agent({ slots })], sweeps: [sweep('a', one)] })
+    return { resumed: resumed(actions)['a'] ?? 0, created: created(actions)['a'] ?? 0 }
+  }
+
+  test('that may go on come before new ones, and count as one start each', () => {
+    expect(planned({ own: { paused: 3, resumable: 2 } })).toEqual({ resumed: 2, created: 2 })
+    expect(planned({ own: { paused: 9, resumable: 6 } })).toEqual({ resumed: 4, created: 0 })
+    expect(planned({ outstanding: 3, own: { paused: 3, resumable: 2 } })).toEqual({ resumed: 1, created: 0 })
+    expect(planned({ parallelism: 1, own: { paused: 3, resumable: 2 } })).toEqual({ resumed: 1, created: 0 })
+    expect(planned({ own: { paused: 3 } })).toEqual({ resumed: 0, created: 4 })
+  })
+
+  test('go on when the budget of trials is used up, and leave the rest of it to new ones', () => {
+    expect(planned({ own: { maxTrials: 9, created: 9, paused: 3, resumable: 2 } })).toEqual({ resumed: 2, created: 0 })
+    expect(planned({ own: { maxTrials: 9, created: 8, paused: 3, resumable: 2 } })).toEqual({ resumed: 2, created: 1 })
+    expect(planned({ own: { exhausted: true, paused: 3, resumable: 1 } })).toEqual({ resumed: 1, created: 0 })
+  })
+
+  test.each([
+    { state: 'paused' as const },
+    { state: 'stopping' as const },
+    { own: { spent: 'its budget of 60 s of time is used up' } },
+    { own: { targetReached: 'a trial reached the target of 0.1' } },
+    { own: { settled: false } },
+  ])('do not go on: %o', ({ own: mine, ...rest }: Parameters<typeof sweep>[1] & object) => {
+    expect(planned({ ...rest, own: { ...mine, paused: 3, resumable: 2 } })).toEqual({ resumed: 0, created: 0 })
+  })
+
+  test('share the pool with other sweeps as new trials do', () => {
+    const many = sweep('a', { own: { maxTrials: 9, created: 9, paused: 9, resumable: 9 } })
+    const actions = plan({ agents: [agent({ slots: 4 })], sweeps: [many, sweep('b')] })
+    expect([resumed(actions), created(actions)]).toEqual([{ a: 2 }, { b: 2 }])
+  })
+
+  test('that may go on say what they wait for when there is no room', () => {
+    const over = sweep('a', { own: { maxTrials: 9, created: 9, paused: 1, resumable: 1 } })
+    expect(waiting(plan({ agents: [], sweeps: [over] }), 'a')).toBe('no agent is connected')
   })
 })
 
@@ -243,14 +296,39 @@ describe('how a sweep ends', () => {
 
   test.each([
     [own({ exhausted: true }), 'every config of its search space was tried'],
+    [own({ exhausted: true, places: 0 }), 'every member of its population has ended'],
     [own({ maxTrials: 3, created: 3 }), 'its budget of 3 trials is used up'],
     [own({ spent: 'its budget of 60 s of time is used up' }), 'its budget of 60 s of time is used up'],
     [own({ targetReached: 'a trial reached the target of 0.1' }), 'a trial reached the target of 0.1'],
   ])('when nothing is outstanding and no more may come: %#', (mine, reason) => {
     expect(actions(sweep('a', { own: mine }))).toEqual(end(reason))
-    expect(actions(sweep('a', { own: { ...mine, paused: 1 } })).some((one) => one.kind === 'end-sweep')).toBe(false)
+    expect(actions(sweep('a', { own: { ...mine, paused: 1, noMoreTrials: true } }))).toEqual(end(reason))
     expect(actions(sweep('a', { own: { ...mine, settled: false } }))).toEqual([])
     expect(created(actions(sweep('a', { outstanding: 1, own: mine })))).toEqual({})
+  })
+
+  test('before that, with trials paused, it is noted that no more will come, as soon as all of them have started', () => {
+    const reason = 'its budget of 3 trials is used up'
+    const note = { kind: 'note-no-more-trials', sweepId: 'a', reason }
+    const noted = (mine: Partial<OwnView>, outstanding = 0) =>
+      actions(sweep('a', { outstanding, own: { maxTrials: 3, created: 3, paused: 1, ...mine } })).filter(
+        ({ kind }) => kind !== 'set-waiting',
+      )
+    expect(noted({})).toEqual([note])
+    expect(noted({}, 1)).toEqual([note])
+    expect(noted({ queued: 1 }, 1)).toEqual([])
+    expect(noted({ settled: false })).toEqual([])
+    expect(noted({ noMoreTrials: true }, 1)).toEqual([])
+    expect(noted({ resumable: 1 })).toEqual([{ kind: 'resume-trials', sweepId: 'a', count: 1 }])
+    expect(noted({ resumable: 1, noMoreTrials: true })).toEqual([{ kind: 'resume-trials', sweepId: 'a', count: 1 }])
+    expect(noted({ created: 2 })).toEqual([{ kind: 'create-trials', sweepId: 'a', count: 1 }])
+  })
+
+  test.each([
+    { spent: 'its budget of 60 s of time is used up' },
+    { targetReached: 'a trial reached the target of 0.1' },
+  ])('what is paused holds up no sweep that ends early: %o', (mine) => {
+    expect(actions(sweep('a', { own: { ...mine, paused: 2, resumable: 1 } }))).toEqual(end(Object.values(mine)[0]!))
   })
 
   test('a budget of time that ran out stops what runs and withdraws what waits', () => {
@@ -319,30 +397,38 @@ describe('whatever the pool and the sweeps look like', () => {
       attemptSeconds: fc.option(fc.constantFrom(0.001, 1, 5, 3600), { nil: undefined }),
       learns: fc.boolean(),
       endsPerSecond: fc.constantFrom(0, 1, 30, 1000),
+      resumable: fc.integer({ min: 0, max: 5 }),
     }),
     { maxLength: 5 },
   )
   const views = fc.record({ agents, sweeps }).map(({ agents, sweeps }): View => {
     return {
       agents: agents.map((one, index) => agent({ ...one, name: `agent-${index}` })),
-      sweeps: sweeps.map(({ isForeign, created, maxTrials, attemptSeconds, learns, endsPerSecond, ...rest }, index) => {
-        const id = `s${index}`
-        const own = { created, maxTrials, attemptSeconds, learns, endsPerSecond }
-        return isForeign ? foreign(id, rest) : sweep(id, { ...rest, own })
-      }),
+      sweeps: sweeps.map(
+        ({ isForeign, claimsRoom, queue, shape, priority, parallelism, outstanding, sharePass, ...mine }, index) => {
+          const id = `s${index}`
+          const rest = { claimsRoom, queue, shape, priority, parallelism, outstanding, sharePass }
+          const own = { ...mine, paused: mine.resumable }
+          return isForeign ? foreign(id, rest) : sweep(id, { ...rest, own })
+        },
+      ),
     }
   })
 
   test('budgets, parallelism and the room of the pool are never exceeded', () => {
     fc.assert(
       fc.property(views, (view) => {
-        const counts = created(plan(view))
+        const actions = plan(view)
         const slots = view.agents.reduce((sum, one) => sum + one.slots, 0)
         for (const one of view.sweeps) {
-          const count = counts[one.id] ?? 0
+          const [fresh, again] = [created(actions)[one.id] ?? 0, resumed(actions)[one.id] ?? 0]
+          const count = fresh + again
           if (!one.own) expect(count).toBe(0)
           if (count === 0) continue
-          expect(count + (one.own?.created ?? 0)).toBeLessThanOrEqual(one.own?.maxTrials ?? Number.POSITIVE_INFINITY)
+          if (fresh > 0) expect(again).toBe(one.own?.resumable)
+          expect(again).toBeLessThanOrEqual(one.own?.resumable ?? 0)
+          const left = one.own?.maxTrials === undefined ? Number.POSITIVE_INFINITY : one.own.maxTrials - one.own.created
+          expect(fresh).toBeLessThanOrEqual(Math.max(0, left))
           expect(count + one.outstanding).toBeLessThanOrEqual(one.parallelism ?? Number.POSITIVE_INFINITY)
           const ahead = one.own?.learns === false ? 64 : 2
           expect(count + one.outstanding).toBeLessThanOrEqual(slots + Math.max(ahead, slots))

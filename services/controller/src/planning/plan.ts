@@ -12,11 +12,18 @@ export function plan(view: View): Action[] {
   return view.sweeps.flatMap((sweep) => (sweep.own ? planSweep(sweep, sweep.own, counts.get(sweep.id) ?? 0, view) : []))
 }
 
-/** How many trials the sweep would issue if there were room. */
+/** How many trials the sweep would issue or resume if there were room. */
 function wanted(sweep: SweepView): number {
   const { own } = sweep
-  if (!own || sweep.state !== 'running' || whyNoMore(own)) return 0
-  return own.maxTrials === undefined ? Number.POSITIVE_INFINITY : own.maxTrials - own.created
+  if (!own || sweep.state !== 'running') return 0
+  if (whyNoMore(own)) return resumable(own)
+  const left = own.maxTrials === undefined ? Number.POSITIVE_INFINITY : own.maxTrials - own.created
+  return resumable(own) + Math.min(left, own.places)
+}
+
+/** How many paused trials may go on; none once the sweep only waits for what runs. */
+function resumable(own: OwnView): number {
+  return (own.spent ?? own.targetReached) ? 0 : own.resumable
 }
 
 /** Why no further trial will be issued, or undefined while one may. */
@@ -25,7 +32,9 @@ function whyNoMore(own: OwnView): string | undefined {
   if (own.spent) return own.spent
   if (own.maxTrials !== undefined && own.created >= own.maxTrials)
     return `its budget of ${own.maxTrials} trials is used up`
-  if (own.exhausted) return 'every config of its search space was tried'
+  if (own.exhausted) {
+    return own.places === 0 ? 'every member of its population has ended' : 'every config of its search space was tried'
+  }
   return undefined
 }
 
@@ -35,17 +44,25 @@ function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): A
   switch (state) {
     case 'running': {
       const over = whyNoMore(own)
-      // Trials put aside may still go on, so the sweep isn't over.
-      if (over && isIdle && own.paused === 0) return [{ kind: 'end-sweep', sweepId, reason: over }]
+      const endsEarly = own.spent ?? own.targetReached
+      const mayResume = resumable(own)
+      // Trials put aside may still go on, so the sweep isn't over before it is known that none of them will.
+      const mustNote = own.paused > 0 && !own.noMoreTrials && endsEarly === undefined
+      if (over && isIdle && mayResume === 0 && !mustNote) return [{ kind: 'end-sweep', sweepId, reason: over }]
       const actions: Action[] = []
       if (own.spent && own.stoppable.length > 0) {
         actions.push({ kind: 'ask-stop', sweepId, trials: own.stoppable, stop: 'budget', reason: own.spent })
       }
-      const endsEarly = own.spent ?? own.targetReached
       if (endsEarly && own.queued > 0) actions.push({ kind: 'cancel-queued', sweepId, reason: endsEarly })
-      if (count > 0) actions.push({ kind: 'create-trials', sweepId, count })
-      else actions.push(...waiting(sweep, own, over ? whyIssuedOnly(own) : whyWaiting(sweep, own, view)))
-      return actions
+      if (over && mustNote && mayResume === 0 && own.settled && own.queued === 0) {
+        actions.push({ kind: 'note-no-more-trials', sweepId, reason: over })
+      }
+      const resumes = Math.min(count, mayResume)
+      if (resumes > 0) actions.push({ kind: 'resume-trials', sweepId, count: resumes })
+      if (count > resumes) actions.push({ kind: 'create-trials', sweepId, count: count - resumes })
+      if (count > 0) return actions
+      const why = over && mayResume === 0 ? whyIssuedOnly(own) : whyWaiting(sweep, own, view)
+      return [...actions, ...waiting(sweep, own, why)]
     }
     case 'paused':
       return waiting(sweep, own, 'the sweep is paused')

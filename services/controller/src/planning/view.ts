@@ -11,6 +11,8 @@ export interface AgentView {
   readonly gpuSlots: number
   readonly cpus: number
   readonly memoryBytes: number
+  /** Why it takes nothing now all the same, in words. */
+  readonly blocked?: string | undefined
 }
 
 /** A sweep that is not over, whoever owns it. */
@@ -41,11 +43,16 @@ export interface OwnView {
   readonly targetReached: string | undefined
   /** The sampler has no further config. */
   readonly exhausted: boolean
+  /** How many trials the sampler has places for now; Infinity where that depends on its space alone. */
+  readonly places: number
   /** Everything this controller issued has been folded: the sampler may be asked again. */
   readonly settled: boolean
   readonly queued: number
-  /** Trials put aside that may go on later. */
+  /** Trials put aside that may go on later, and how many of them may go on now. */
   readonly paused: number
+  readonly resumable: number
+  /** It was noted that no further trial will be issued. */
+  readonly noMoreTrials: boolean
   /** Trial numbers whose running attempt nobody has asked to stop. */
   readonly stoppable: readonly number[]
   /** Typical run time of an attempt, in seconds; undefined before the first has ended. */
@@ -66,7 +73,9 @@ export interface View {
 
 /** Something to do; each is safe to repeat, because the store checks again under the sweep's lock. */
 export type Action =
+  | { readonly kind: 'resume-trials'; readonly sweepId: SweepId; readonly count: number }
   | { readonly kind: 'create-trials'; readonly sweepId: SweepId; readonly count: number }
+  | { readonly kind: 'note-no-more-trials'; readonly sweepId: SweepId; readonly reason: string }
   | {
       readonly kind: 'ask-stop'
       readonly sweepId: SweepId

@@ -1,8 +1,10 @@
+import { BY_PRUNER } from '@sweep/search/pruner'
 import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
 import { cancelQueued } from '@sweep/store/attempts'
 import { notify } from '@sweep/store/listen'
-import { endSweep, setWaiting } from '@sweep/store/sweep-control'
+import { resumeTrials } from '@sweep/store/paused-trials'
+import { endSweep, noteNoMoreTrials, setWaiting } from '@sweep/store/sweep-control'
 import { createTrials } from '@sweep/store/trials'
 import type { ControllerContext } from '../context.ts'
 import type { Action } from '../planning/view.ts'
@@ -22,8 +24,15 @@ export async function act(context: ControllerContext, sweep: OwnedSweep, action:
   const { database, log } = context
   const { id: sweepId, ownerEpoch } = sweep
   switch (action.kind) {
+    case 'resume-trials':
+      return await resume(context, sweep, action.count)
     case 'create-trials':
       return await issueTrials(context, sweep, action.count)
+    case 'note-no-more-trials': {
+      const noted = await noteNoMoreTrials(database, sweepId, ownerEpoch, action.reason, sweep.fold.foldedSeq)
+      if (noted) await notify(database, 'sweep_changed', [sweepId])
+      return true
+    }
     case 'ask-stop': {
       const verdict = { reason: action.reason }
       const stops = action.trials.map((trial) => ({ trial, reason: action.stop, verdict }))
@@ -54,6 +63,26 @@ export async function act(context: ControllerContext, sweep: OwnedSweep, action:
   }
 }
 
+/** Takes up the most promising of the paused trials that may go on, with the verdicts of this moment. */
+async function resume(context: ControllerContext, sweep: OwnedSweep, count: number): Promise<boolean> {
+  const resumes = sweep.resumable.slice(0, count)
+  if (resumes.length === 0) return false
+  context.crash('before-resume')
+  const queued = await resumeTrials(context.database, {
+    sweepId: sweep.id,
+    ownerEpoch: sweep.ownerEpoch,
+    basis: sweep.fold.foldedSeq,
+    by: BY_PRUNER,
+    resumes,
+  })
+  sweep.queued(queued)
+  sweep.sharePass += queued.length / sweep.fold.limits.priority
+  context.crash('after-resume-before-enqueue')
+  await addTickets(context, queued)
+  context.log.debug({ sweepId: sweep.id, resumed: queued.length }, 'trials resumed')
+  return true
+}
+
 /** Asks the sampler for configs and stores them. The sampler, the fold and the draw alone decide what comes out. */
 async function issueTrials(context: ControllerContext, sweep: OwnedSweep, count: number): Promise<boolean> {
   const { suggestions, exhausted } = sweep.fold.sampler.ask(count)
@@ -71,7 +100,7 @@ async function issueTrials(context: ControllerContext, sweep: OwnedSweep, count:
   if (result === 'not-owner') throw fenced(sweep.id)
   // Otherwise the facts of what got in the way (a pause, a config that somebody enqueued) are on their way.
   if (result === 'done' && refused.length === 0) sweep.isExhausted = exhausted
-  sweep.issued(created)
+  sweep.queued(created)
   sweep.sharePass += created.length / sweep.fold.limits.priority
   context.crash('after-create-before-enqueue')
   await addTickets(context, created)

@@ -1,4 +1,4 @@
-import { BY_PRUNER } from '@sweep/search/pruner'
+import { BY_PRUNER, isResume } from '@sweep/search/pruner'
 import type { AttemptId } from '@sweep/spec/ids'
 import { loadFacts } from '@sweep/store/facts'
 import { notify } from '@sweep/store/listen'
@@ -28,17 +28,27 @@ export async function advance(context: ControllerContext, sweep: OwnedSweep): Pr
     if (facts.length === PAGE) continue
     const isFirst = !sweep.isCaughtUp
     sweep.isCaughtUp = true
-    const decisions = sweep.isOver ? [] : (sweep.fold.pruner?.decide() ?? [])
-    if (decisions.length > 0) {
-      const stops = decisions.map(({ trial, verdict }): StopRequest => ({ trial, reason: 'pruned', verdict }))
-      await carryOutStops(context, sweep, BY_PRUNER, stops)
-    }
+    const stops = sweep.isOver ? [] : stopsDecided(sweep)
+    if (stops.length > 0) await carryOutStops(context, sweep, BY_PRUNER, stops)
     await addTickets(
       context,
       [...due].map((attemptId) => ({ attemptId, queueName: sweep.queueName })),
     )
     return isFirst ? Math.max(1, folded) : folded
   }
+}
+
+/** What the pruner wants stopped; what it would resume waits until there is room. */
+function stopsDecided(sweep: OwnedSweep): StopRequest[] {
+  const decisions = sweep.fold.pruner?.decide() ?? []
+  return decisions
+    .filter((decision) => !isResume(decision))
+    .map(({ kind, trial, attempt, verdict }) => ({
+      trial,
+      attempt,
+      reason: kind === 'pause' ? 'paused' : 'pruned',
+      verdict,
+    }))
 }
 
 /** Stores the stops, then tells the agents: a decision is durable before anybody acts on it. */

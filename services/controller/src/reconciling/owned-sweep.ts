@@ -1,21 +1,13 @@
 import { createSweepFold, foldFact, type SweepFold } from '@sweep/search/fold'
-import type { SweepDocument } from '@sweep/spec/document/sweep-document'
+import { isResume, type ResumeDecision } from '@sweep/search/pruner'
+import { learns, type SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { Fact, FactOf } from '@sweep/spec/facts'
-import { type AttemptId, attemptId, type SweepId } from '@sweep/spec/ids'
+import { type AttemptId, attemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
 import { isSweepOver } from '@sweep/spec/sweep-state'
 import type { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { BudgetUse } from '@sweep/store/sweep-control'
 import type { OwnView } from '../planning/view.ts'
-
-/** Whether configs depend on what trials before them reported. */
-const LEARNS: Record<SweepDocument['method'], boolean> = {
-  grid: false,
-  random: false,
-  sobol: false,
-  lhs: false,
-  tpe: true,
-}
 
 const SHORT_PATIENCE_MS = 5
 const LONG_PATIENCE_MS = 50
@@ -57,10 +49,8 @@ export class OwnedSweep {
   #attemptSeconds: number | undefined
   #rate: { readonly at: number; readonly perSecond: number } | undefined
   #endsSince = 0
-  /** Highest trial issued by this controller; the sampler must have been told of it before it is asked again. */
-  #issued = 0
-  /** Trials issued by this controller whose facts it has not folded. */
-  readonly #unfolded = new Set<number>()
+  /** Attempts queued by this controller whose facts it has not folded; before that it must not decide on more. */
+  readonly #unfolded = new Set<AttemptId>()
   /** Attempts whose ticket was added before their fact came by. */
   readonly #ticketed = new Set<AttemptId>()
   readonly #stoppable = new Set<number>()
@@ -103,12 +93,10 @@ export class OwnedSweep {
       switch (fact.kind) {
         case 'attempt-queued': {
           const id = attemptId(this.id, fact.trial, fact.attempt)
+          this.#unfolded.delete(id)
           if (!this.#ticketed.delete(id)) due.add(id)
           break
         }
-        case 'trial-created':
-          this.#unfolded.delete(fact.trial)
-          break
         case 'attempt-started':
           this.#stoppable.add(fact.trial)
           break
@@ -133,14 +121,19 @@ export class OwnedSweep {
     return { facts: facts.length, ticketsDue: this.isCaughtUp ? [...due].filter((id) => this.#isQueued(id)) : [] }
   }
 
-  /** Call after `createTrials`: the facts of these trials are on their way. */
-  issued(trials: readonly { readonly number: number; readonly attemptId: AttemptId }[]): void {
-    for (const trial of trials) {
-      if (this.fold.trials.has(trial.number)) continue
-      this.#issued = Math.max(this.#issued, trial.number)
-      this.#unfolded.add(trial.number)
-      this.#ticketed.add(trial.attemptId)
+  /** Call after `createTrials` and `resumeTrials`: the facts of these attempts are on their way. */
+  queued(attempts: readonly { readonly attemptId: AttemptId }[]): void {
+    for (const { attemptId } of attempts) {
+      const { trial, attempt } = attemptParts(attemptId)
+      if ((this.fold.trials.get(trial)?.attempt?.number ?? 0) >= attempt) continue
+      this.#unfolded.add(attemptId)
+      this.#ticketed.add(attemptId)
     }
+  }
+
+  /** Paused trials that may go on as far as the facts folded tell, the most promising first. */
+  get resumable(): readonly ResumeDecision[] {
+    return this.fold.pruner?.decide().filter(isResume) ?? []
   }
 
   /** @param now by the controller's clock; views are made often, and rates measured from one to another */
@@ -153,12 +146,16 @@ export class OwnedSweep {
       spent: this.#spent(now),
       targetReached: fold.targetReached ? `a trial reached the target of ${fold.document.metric?.target}` : undefined,
       exhausted: this.isExhausted || this.#hasNoMore(),
-      settled: this.isCaughtUp && (this.#issued === 0 || fold.trials.has(this.#issued)),
+      places: fold.sampler.places,
+      settled: this.isCaughtUp && this.#unfolded.size === 0,
       queued: fold.queued.size,
       paused: fold.counts.paused,
+      resumable: this.resumable.length,
+      noMoreTrials: fold.noMoreTrials,
       stoppable: [...this.#stoppable],
       attemptSeconds: this.#attemptSeconds,
-      learns: LEARNS[fold.document.method],
+      // With trials paused, which one goes on is better decided late too.
+      learns: learns(fold.document.method) || fold.counts.paused > 0,
       endsPerSecond: this.#rate?.perSecond ?? 0,
       waiting: fold.waiting,
     }
@@ -232,7 +229,7 @@ export class OwnedSweep {
   }
 
   #isQueued(id: AttemptId): boolean {
-    const [, trial, attempt] = id.split('-')
-    return this.fold.queued.get(Number(trial))?.attempt?.number === Number(attempt)
+    const { trial, attempt } = attemptParts(id)
+    return this.fold.queued.get(trial)?.attempt?.number === attempt
   }
 }

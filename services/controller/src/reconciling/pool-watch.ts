@@ -111,5 +111,6 @@ function agentView(agent: PoolAgent): AgentView {
     gpuSlots: agent.slots.filter((slot) => slot.gpu !== undefined).length,
     cpus: agent.cpus,
     memoryBytes: agent.memoryBytes,
+    blocked: agent.room?.blocked,
   }
 }

@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { createSweepFold, foldFact } from '@sweep/search/fold'
+import { isResume } from '@sweep/search/pruner'
 import { SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { Fact } from '@sweep/spec/facts'
 import { newId, SweepId } from '@sweep/spec/ids'
@@ -6,7 +8,7 @@ import type { Database } from '@sweep/store/database'
 import { loadFacts } from '@sweep/store/facts'
 import { notify } from '@sweep/store/listen'
 import type { SweepRecord } from '@sweep/store/sweep-record'
-import { createSweep, getSweep } from '@sweep/store/sweeps'
+import { createSweep, getSweep, sweepDefinition } from '@sweep/store/sweeps'
 
 /** Stores a sweep over one parameter `x` in [0, 1] and tells controllers of it. */
 export async function newSweep(
@@ -58,6 +60,17 @@ export async function until<T>(look: () => Promise<T | undefined | false>, what:
 
 export async function factsOf(database: Database, id: SweepId): Promise<Fact[]> {
   return await loadFacts(database, id, 0, 1_000_000)
+}
+
+/** Waits until what the pruner decides about a running trial is stored; at once when it decides nothing. */
+export async function decided(database: Database, id: SweepId, trial: number): Promise<void> {
+  const { document } = await sweepDefinition(database, id)
+  const isOpen = async () => {
+    const fold = createSweepFold(document)
+    for (const fact of await factsOf(database, id)) foldFact(fold, fact)
+    return fold.pruner?.decide().some((decision) => decision.trial === trial && !isResume(decision)) ?? false
+  }
+  await until(async () => !(await isOpen()), `the decision about trial ${trial}`, 50_000)
 }
 
 /** The configs that were issued, in their order. */

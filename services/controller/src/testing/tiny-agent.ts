@@ -17,8 +17,12 @@ export interface Script {
   readonly values: readonly number[]
   /** Between two reports, and before the end. */
   readonly ms?: number
+  /** Awaited after each report, before the agent asks whether it is to stop. */
+  readonly afterReport?: () => Promise<unknown>
   /** How it ends when nobody stops it. */
   readonly cause?: Cause
+  /** Whether it saves a checkpoint after every step, and goes on after the one it is given. */
+  readonly checkpoints?: boolean
 }
 
 export interface TinyAgentOptions {
@@ -104,24 +108,33 @@ export class TinyAgent {
 
   async #execute(attempt: ClaimedAttempt): Promise<void> {
     const { run } = this.#options
-    const { values, ms = 0, cause = 'succeeded' } = run(attempt)
+    const { values, ms = 0, afterReport, cause = 'succeeded', checkpoints = false } = run(attempt)
     const startedAt = performance.now()
+    const done = checkpoints ? (attempt.restore?.step ?? 0) : 0
     let stop: Cause | undefined
     let sent = 0
-    for (const value of values) {
+    for (const value of values.slice(done)) {
       if (ms > 0) await this.#sleep(ms)
       if (this.#stop.signal.aborted) return
-      const points = [{ step: sent + 1, at: 0, values: { loss: value } }]
+      const points = [{ step: done + sent + 1, at: 0, values: { loss: value } }]
       const batch = { source: 'metrics' as const, from: sent * 10, to: sent * 10 + 10, points }
-      stop = await this.#report(attempt, sent === 0 ? { started: STARTED, batches: [batch] } : { batches: [batch] })
+      const saved = checkpoints ? { checkpoint: { step: done + sent + 1, path: '/nowhere' } } : {}
+      const started = sent === 0 ? { started: STARTED } : {}
+      stop = await this.#report(attempt, { ...started, ...saved, batches: [batch] })
       sent += 1
+      if (!stop && afterReport) {
+        await afterReport()
+        if (this.#stop.signal.aborted) return
+        stop = await this.#report(attempt, {})
+      }
       if (stop) break
     }
     if (ms > 0) await this.#sleep(ms)
     if (this.#stop.signal.aborted) return
     const seconds = (performance.now() - startedAt) / 1000
+    const checkpoint = checkpoints ? { checkpoint: { step: done + sent, path: '/nowhere' } } : {}
     await this.#report(attempt, {
-      ended: { at: 0, cause: stop ?? cause, message: '', exitCode: 0, signal: null, seconds },
+      ended: { at: 0, cause: stop ?? cause, message: '', exitCode: 0, signal: null, seconds, ...checkpoint },
     })
     this.#running.delete(attempt.attemptId)
   }

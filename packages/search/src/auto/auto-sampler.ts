@@ -1,0 +1,76 @@
+import { assertNever } from '@sweep/spec/assert-never'
+import { type CmaesState, cmaesSampler } from '../cmaes/cmaes-sampler.ts'
+import { type EvolutionState, evolutionSampler } from '../evolution/evolution-sampler.ts'
+import { type GpState, gpSampler } from '../gp/gp-sampler.ts'
+import { RankedTrials } from '../observations/observations.ts'
+import type { Asked, RngAt, Sampler } from '../sampler.ts'
+import { type TpeState, tpeSampler } from '../tpe/tpe-sampler.ts'
+import { chooseMethod, conditionalCount, type Pick, type Situation } from './choose-method.ts'
+
+export interface AutoState {
+  readonly situation: Omit<Situation, 'ended'>
+  readonly gp: GpState
+  /** Its `issued` and `observations` are those of `gp`, put in when it is asked. */
+  readonly tpe: TpeState
+  /** There when it may be picked at some time, and then told of everything from the first trial on. */
+  readonly cmaes: CmaesState | undefined
+  readonly evolution: EvolutionState | undefined
+}
+
+/**
+ * Picks the method that suits the space and the number of trials so far, anew for every suggestion: each one learns from
+ * all trials, whoever proposed them, so changing over loses nothing.
+ */
+export const autoSampler: Sampler<AutoState> = {
+  name: 'auto',
+
+  init(space, settings) {
+    const tpe = tpeSampler.init(space, settings)
+    const situation = {
+      numbers: tpe.axes.filter(({ kind }) => kind === 'numeric').length,
+      choices: tpe.axes.filter(({ kind }) => kind === 'choice').length,
+      conditional: conditionalCount(space),
+      stopsEarly: settings.levels !== undefined,
+      hasBeliefs: tpe.beliefs.kernels.length > 0,
+    }
+    // With more trials only this one follows the others: gp and tpe, which share what is observed.
+    const late = chooseMethod({ ...situation, ended: Number.POSITIVE_INFINITY }).method
+    return {
+      situation,
+      gp: gpSampler.init(space, settings),
+      tpe,
+      cmaes: late === 'cmaes' ? cmaesSampler.init(space, settings) : undefined,
+      evolution: late === 'evolution' ? evolutionSampler.init(space, settings) : undefined,
+    }
+  },
+
+  tell(state, fact) {
+    const gp = gpSampler.tell(state.gp, fact)
+    const cmaes = state.cmaes && cmaesSampler.tell(state.cmaes, fact)
+    const evolution = state.evolution && evolutionSampler.tell(state.evolution, fact)
+    const isSame = gp === state.gp && cmaes === state.cmaes && evolution === state.evolution
+    return isSame ? state : { ...state, gp, cmaes, evolution }
+  },
+
+  ask(state, count, rngAt) {
+    const pick = chooseMethod({ ...state.situation, ended: new RankedTrials(state.gp.observations).length })
+    const { suggestions, exhausted } = askPicked(state, pick, count, rngAt)
+    const saying = suggestions.map((one) => ({ ...one, reason: `${pick.method}: ${one.reason} (${pick.why})` }))
+    return { suggestions: saying, exhausted }
+  },
+}
+
+function askPicked({ gp, tpe, cmaes, evolution }: AutoState, { method }: Pick, count: number, rngAt: RngAt): Asked {
+  switch (method) {
+    case 'gp':
+      return gpSampler.ask(gp, count, rngAt)
+    case 'tpe':
+      return tpeSampler.ask({ ...tpe, issued: gp.design.issued, observations: gp.observations }, count, rngAt)
+    case 'cmaes':
+      return cmaesSampler.ask(cmaes!, count, rngAt)
+    case 'evolution':
+      return evolutionSampler.ask(evolution!, count, rngAt)
+    default:
+      return assertNever(method)
+  }
+}

@@ -1,0 +1,51 @@
+import type { SearchSpace } from '@sweep/spec/search-space'
+
+/** The methods that `auto` picks from. */
+export type Picked = 'tpe' | 'gp' | 'cmaes' | 'evolution'
+
+/** What of a sweep decides which method suits it. */
+export interface Situation {
+  /** Parameters that have more than one value: those with numbers in order, and those with unordered choices. */
+  readonly numbers: number
+  readonly choices: number
+  /** Parameters that exist only under a condition. */
+  readonly conditional: number
+  /** An `early_terminate` that compares trials at levels of their training. */
+  readonly stopsEarly: boolean
+  /** Priors or results of earlier sweeps are there to begin from. */
+  readonly hasBeliefs: boolean
+  /** Trials that have ended with something to learn from. */
+  readonly ended: number
+}
+
+export interface Pick {
+  readonly method: Picked
+  readonly why: string
+}
+
+/** Beliefs are followed for so many trials; from then on the trials themselves tell more. */
+const BELIEVED_TRIALS = 16
+/** A Gaussian process gains little from further trials after so many, and its cost grows. */
+const MODELLED_TRIALS = 300
+
+/** Which method proposes the next config, and why, in words for the facts. */
+export function chooseMethod(situation: Situation): Pick {
+  const { numbers, choices, conditional, stopsEarly, hasBeliefs, ended } = situation
+  if (hasBeliefs && ended < BELIEVED_TRIALS) {
+    return { method: 'tpe', why: `it begins from priors and past results for ${BELIEVED_TRIALS} trials` }
+  }
+  if (stopsEarly) {
+    const why = 'most trials are stopped early, so there are many, and only their order counts'
+    return { method: numbers > 0 ? 'cmaes' : 'evolution', why }
+  }
+  if (ended < MODELLED_TRIALS) {
+    return { method: 'gp', why: `up to ${MODELLED_TRIALS} trials a Gaussian process learns most from each` }
+  }
+  const many = `over ${MODELLED_TRIALS} trials have ended`
+  if (choices === 0 && conditional === 0) return { method: 'cmaes', why: `${many}, and all parameters are numbers` }
+  return { method: 'evolution', why: `${many}, over ${numbers} numbers and ${choices} choices` }
+}
+
+export function conditionalCount({ parameters }: SearchSpace): number {
+  return parameters.filter(({ when, type }) => when !== undefined && type !== 'constant').length
+}

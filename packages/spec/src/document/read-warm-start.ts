@@ -1,0 +1,54 @@
+import { activeNames } from '../conditions.ts'
+import type { Json } from '../number.ts'
+import type { Config, SearchSpace } from '../search-space.ts'
+import type { SweepInput } from './input-schema.ts'
+import type { Report } from './report.ts'
+import type { PastResult, WarmStart } from './sweep-document.ts'
+
+/** `warm_start` with each row taken apart; what is no parameter of this space is left out, with a warning. */
+export function readWarmStart(report: Report, input: SweepInput, space: SearchSpace): WarmStart | undefined {
+  const { warm_start: warm, metric } = input
+  if (warm === undefined) return undefined
+  if (metric === undefined) {
+    report.error(['warm_start'], 'warm_start tells values of a metric, but there is none', {
+      hint: 'Add metric: {name: val_loss, goal: minimize}.',
+      at: 'key',
+    })
+    return undefined
+  }
+  const known = new Set(space.parameters.map(({ name }) => name))
+  const unknown = new Set<string>()
+  const results: PastResult[] = []
+  for (const [index, row] of (warm.results ?? []).entries()) {
+    const at = ['warm_start', 'results', index]
+    const value = Object.hasOwn(row, metric.name) ? row[metric.name] : undefined
+    if (typeof value !== 'number') {
+      const hint = `Each row has the metric beside the parameters: {..., ${metric.name}: 0.31}.`
+      report.error(at, value === undefined ? `the row lacks ${metric.name}` : `${metric.name} is no number`, { hint })
+      continue
+    }
+    const config: Config = {}
+    for (const [name, cell] of Object.entries(row)) {
+      if (name === metric.name) continue
+      if (known.has(name)) config[name] = cell as Json
+      else unknown.add(name)
+    }
+    if (Object.keys(config).length === 0) {
+      report.error(at, 'the row names no parameter of this sweep', { hint: `They are ${[...known].join(', ')}.` })
+      continue
+    }
+    results.push({ config: withoutInactive(space, config), value })
+  }
+  if (unknown.size > 0) {
+    report.warn(['warm_start', 'results'], `${[...unknown].join(', ')}: no parameter of this sweep, left out`, {
+      at: 'key',
+    })
+  }
+  return { sweeps: warm.sweeps ?? [], results }
+}
+
+/** A table has a cell for every parameter, also where a condition keeps it out. */
+function withoutInactive(space: SearchSpace, config: Config): Config {
+  const active = activeNames(space, config)
+  return Object.fromEntries(Object.entries(config).filter(([name]) => active.has(name)))
+}
