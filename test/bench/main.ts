@@ -12,9 +12,12 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   leaderboard: async () => (await import('./leaderboard.ts')).leaderboard,
   cli: async () => (await import('./cli.ts')).cli,
   search: async () => (await import('./search/search.ts')).search,
+  calibration: async () => (await import('./search/calibration.ts')).calibration,
+  'search-speed': async () => (await import('./search-speed/search-speed.ts')).searchSpeed,
+  multifidelity: async () => (await import('./multifidelity/multifidelity.ts')).multifidelity,
 }
 /** Those that read what stands after the names. */
-const WITH_OPTIONS = ['search']
+const WITH_OPTIONS = ['search', 'search-speed', 'multifidelity']
 
 const args = process.argv.slice(2)
 const firstOption = args.findIndex((arg) => arg.startsWith('-'))

@@ -1,3 +1,4 @@
+import { inDigits, printTable } from '../table.ts'
 import { duel, meanRanks, meanRatio, medianRatio, SMALLEST_RATIO, type Yardstick } from './comparison.ts'
 import { type Entrant, hasRun, regretsAt } from './outcomes.ts'
 import { mannWhitney, median } from './statistics.ts'
@@ -78,22 +79,4 @@ function printTasks(
       ...present.map((entrant) => inDigits(median(regretsAt(entrant, task, budget)!)) + mark(entrant, task)),
     ]),
   )
-}
-
-/** The first cell of the heading stands above, as it is a sentence and would make its column wide. */
-function printTable(heading: readonly string[], rows: readonly (readonly string[])[]): void {
-  const [title, ...names] = heading
-  const lines = [['', ...names], ...rows]
-  const widths = lines[0]!.map((_, column) => Math.max(...lines.map((line) => line[column]!.length)))
-  console.log(`\n${title}`)
-  for (const line of lines) {
-    const cells = line.map((cell, column) =>
-      column === 0 ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
-    )
-    console.log(`  ${cells.join('  ').trimEnd()}`)
-  }
-}
-
-function inDigits(value: number | undefined): string {
-  return value === undefined ? '-' : String(Number(value.toPrecision(3)))
 }

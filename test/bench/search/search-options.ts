@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { SweepDocument } from '@sweep/spec/document/sweep-document'
-import { z } from 'zod'
+import { chosen, wholeNumber } from '../options.ts'
 import { BUDGETS } from './outcomes.ts'
 import { sequentialTasks } from './suite.ts'
 import type { Task } from './task.ts'
@@ -17,8 +17,8 @@ export interface SearchOptions {
   readonly limitMs: number
 }
 
-const Count = z.coerce.number().int().positive()
-
+/** What people get by default, and what it is compared with most. */
+const QUICK_METHODS = 'auto,tpe'
 /** Of two minutes, some are for starting and reporting. */
 const QUICK_LIMIT_MS = 105_000
 
@@ -35,30 +35,23 @@ export function parseSearchOptions(args: readonly string[]): SearchOptions {
       workers: { type: 'string' },
     },
   })
-  const count = (name: 'seeds' | 'trials' | 'workers', otherwise: number) => {
-    const parsed = Count.safeParse(values[name] ?? otherwise)
-    if (!parsed.success) throw new Error(`--${name} ${values[name]}: give a whole number of at least 1`)
-    return parsed.data
-  }
-  const trials = count('trials', values.quick ? 100 : 200)
+  const count = (name: 'seeds' | 'trials' | 'workers', otherwise: number) => wholeNumber(name, values[name], otherwise)
+  const trials = count('trials', values.quick ? 50 : 200)
   if (trials < BUDGETS[1]) throw new Error(`--trials ${trials}: nothing is compared before ${BUDGETS[1]} trials`)
   const tasks = sequentialTasks()
   // A grid has no place for a budget of trials, nor these spaces for a grid.
   const methods = SweepDocument.shape.method.options.filter((method) => method !== 'grid')
   return {
-    methods: chosen('samplers', methods, values.samplers, (method) => method),
+    methods: chosen(
+      'samplers',
+      methods,
+      values.samplers ?? (values.quick ? QUICK_METHODS : undefined),
+      (method) => method,
+    ),
     tasks: chosen('tasks', tasks, values.tasks, ({ name }) => name),
     seeds: count('seeds', values.quick ? 5 : 20),
     trials,
     workers: count('workers', 1),
     limitMs: values.quick ? QUICK_LIMIT_MS : Number.POSITIVE_INFINITY,
   }
-}
-
-function chosen<T>(option: string, all: readonly T[], list: string | undefined, nameOf: (item: T) => string): T[] {
-  if (list === undefined) return [...all]
-  const names = list.split(',').map((name) => name.trim())
-  const unknown = names.filter((name) => !all.some((item) => nameOf(item) === name))
-  if (unknown.length > 0) throw new Error(`--${option} ${unknown.join(',')}: not among ${all.map(nameOf).join(', ')}`)
-  return all.filter((item) => names.includes(nameOf(item)))
 }

@@ -31,7 +31,8 @@ export function readTableTasks(folder: string): readonly TableTask[] {
 }
 
 function tableTask(table: Table): TableTask {
-  const rowOf = nearestRow(table)
+  const population = table.configs.map((values) => configOf(table, values))
+  const rowOf = nearestRow(table, population)
   const valueAt = (config: Config, step: number) => table.curves[rowOf(config)]![step - 1]!
   const task = curveTask({
     name: `tab_${table.name}`,
@@ -41,11 +42,17 @@ function tableTask(table: Table): TableTask {
     truthAt: valueAt,
     observeAt: valueAt,
     stepSeconds: (config) => table.seconds_per_epoch[rowOf(config)]!,
+    population,
   })
   return { ...task, rowOf }
 }
 
-function nearestRow(table: Table): (config: Config) => number {
+function configOf({ param_order }: Table, values: Table['configs'][number]): Config {
+  const pairs = param_order.map((name, index) => [name, values[index] ?? null] as const)
+  return Object.fromEntries(pairs.filter(([, value]) => value !== null))
+}
+
+function nearestRow(table: Table, population: readonly Config[]): (config: Config) => number {
   const { parameters } = spaceOfSuite(table.space)
   const numbers = parameters.filter((parameter) => parameter.type === 'float' || parameter.type === 'int')
   const choices = parameters.filter((parameter) => parameter.type === 'choice')
@@ -53,12 +60,10 @@ function nearestRow(table: Table): (config: Config) => number {
     units: numbers.map((parameter) => unitOf(parameter, config)),
     picks: choices.map((parameter: ChoiceParameter) => choiceIndex(parameter, config)),
   })
-  const rows = table.configs.map((values) => {
-    const pairs = table.param_order.map((name, index) => [name, values[index] ?? null] as const)
-    return positionOf(Object.fromEntries(pairs.filter(([, value]) => value !== null)))
-  })
+  const rows = population.map(positionOf)
+  const known = new WeakMap<Config, number>()
 
-  return (config) => {
+  const search = (config: Config) => {
     const { units, picks } = positionOf(config)
     let nearest = 0
     let smallest = Number.POSITIVE_INFINITY
@@ -77,6 +82,12 @@ function nearestRow(table: Table): (config: Config) => number {
       }
     }
     return nearest
+  }
+  return (config) => {
+    // A training asks again at every step.
+    const row = known.get(config) ?? search(config)
+    known.set(config, row)
+    return row
   }
 }
 

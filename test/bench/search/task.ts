@@ -20,6 +20,8 @@ export interface CurveTask extends Task {
   readonly truthAt: (config: Config, step: number) => number
   /** Virtual seconds that one step takes. */
   readonly stepSeconds: (config: Config) => number
+  /** All configs that were ever run, where a table of them is all there is. */
+  readonly population?: readonly Config[]
 }
 
 /** A task that reports exactly what it is. */
