@@ -347,13 +347,14 @@ describe('how a sweep ends', () => {
   })
 
   test('stopping lets running trials finish, cancelling stops them', () => {
-    const mine = { queued: 1, stoppable: [4] }
+    // Trial 5 is being pruned, which a cancel makes quicker.
+    const mine = { queued: 1, stoppable: [4], cancellable: [4, 5] }
     expect(actions(sweep('a', { state: 'stopping', outstanding: 2, own: mine })).map((one) => one.kind)).toEqual([
       'cancel-queued',
     ])
     expect(actions(sweep('a', { state: 'cancelling', outstanding: 2, own: mine }))).toMatchObject([
       { kind: 'cancel-queued' },
-      { kind: 'ask-stop', trials: [4], stop: 'cancelled' },
+      { kind: 'ask-stop', trials: [4, 5], stop: 'cancelled' },
     ])
     expect(actions(sweep('a', { state: 'stopping' }))).toEqual(end('stopped on request'))
     expect(actions(sweep('a', { state: 'cancelling' }))).toEqual(end('cancelled on request'))

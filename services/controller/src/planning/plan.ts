@@ -74,8 +74,8 @@ function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): A
       const actions: Action[] = []
       const reason = 'the sweep was cancelled'
       if (own.queued > 0) actions.push({ kind: 'cancel-queued', sweepId, reason })
-      if (own.stoppable.length > 0) {
-        actions.push({ kind: 'ask-stop', sweepId, trials: own.stoppable, stop: 'cancelled', reason })
+      if (own.cancellable.length > 0) {
+        actions.push({ kind: 'ask-stop', sweepId, trials: own.cancellable, stop: 'cancelled', reason })
       }
       return actions
     }

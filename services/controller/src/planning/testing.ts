@@ -28,6 +28,7 @@ export function own(options: Partial<OwnView> = {}): OwnView {
     resumable: 0,
     noMoreTrials: false,
     stoppable: [],
+    cancellable: [],
     attemptSeconds: undefined,
     learns: true,
     endsPerSecond: 0,

@@ -55,6 +55,8 @@ export interface OwnView {
   readonly noMoreTrials: boolean
   /** Trial numbers whose running attempt nobody has asked to stop. */
   readonly stoppable: readonly number[]
+  /** Those whose running attempt was not asked to be cancelled, which is quicker than every other stop. */
+  readonly cancellable: readonly number[]
   /** Typical run time of an attempt, in seconds; undefined before the first has ended. */
   readonly attemptSeconds: number | undefined
   /** The sampler chooses by what trials reported, so each config is better chosen late. */

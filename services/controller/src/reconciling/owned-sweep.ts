@@ -54,6 +54,7 @@ export class OwnedSweep {
   /** Attempts whose ticket was added before their fact came by. */
   readonly #ticketed = new Set<AttemptId>()
   readonly #stoppable = new Set<number>()
+  readonly #cancellable = new Set<number>()
 
   constructor(id: SweepId, ownerEpoch: number, document: SweepDocument) {
     this.id = id
@@ -99,12 +100,15 @@ export class OwnedSweep {
         }
         case 'attempt-started':
           this.#stoppable.add(fact.trial)
+          this.#cancellable.add(fact.trial)
           break
         case 'stop-asked':
           this.#stoppable.delete(fact.trial)
+          if (fact.stop === 'cancelled') this.#cancellable.delete(fact.trial)
           break
         case 'attempt-ended':
           this.#stoppable.delete(fact.trial)
+          this.#cancellable.delete(fact.trial)
           this.#timed(fact)
           // A claim at the limit of the parallelism is held, and its ticket is gone; now one more would pass.
           mayClaimMore ||= this.fold.limits.parallelism !== undefined
@@ -153,6 +157,7 @@ export class OwnedSweep {
       resumable: this.resumable.length,
       noMoreTrials: fold.noMoreTrials,
       stoppable: [...this.#stoppable],
+      cancellable: [...this.#cancellable],
       attemptSeconds: this.#attemptSeconds,
       // With trials paused, which one goes on is better decided late too.
       learns: learns(fold.document.method) || fold.counts.paused > 0,
