@@ -72,8 +72,9 @@ export class Registration {
       home.keepIdentity(this.#identity)
       this.#unkept = undefined
     } catch (error) {
+      // Tried every second: once is enough to say so.
+      if (this.#unkept === undefined) log.warn({ err: error }, 'identity of the agent not kept')
       this.#unkept = `the folder of the agent can't be written to: ${(error as Error).message}`
-      log.warn({ err: error }, 'identity of the agent not kept')
     }
   }
 

@@ -39,7 +39,7 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
     '/sweeps/:id/trials/:number/retry',
     {
       config: { access: 'operator' },
-      schema: { summary: 'Run a failed or cancelled trial once more', params: TrialPath, response: { 200: TrialView } },
+      schema: { summary: 'Run a failed or cancelled trial once more, or a paused one on', params: TrialPath, response: { 200: TrialView } },
     },
     async (request) => {
       const { id, number } = request.params
@@ -53,7 +53,7 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
         case 'refused':
           throw new SweepError(
             'conflict',
-            `trial ${number} is ${result.state}; only a failed or cancelled one can be run again`,
+            `trial ${number} is ${result.state}; only a failed, cancelled or paused one can be run again`,
             {
               hint: 'To run its config once more, enqueue it with `repeat`.',
             },
