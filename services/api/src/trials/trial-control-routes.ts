@@ -39,7 +39,11 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
     '/sweeps/:id/trials/:number/retry',
     {
       config: { access: 'operator' },
-      schema: { summary: 'Run a failed or cancelled trial once more, or a paused one on', params: TrialPath, response: { 200: TrialView } },
+      schema: {
+        summary: 'Run a failed or cancelled trial once more, or a paused one on',
+        params: TrialPath,
+        response: { 200: TrialView },
+      },
     },
     async (request) => {
       const { id, number } = request.params
