@@ -175,3 +175,8 @@ test('more brackets than doubles can count still leave nearly all trials in the 
     Array.from({ length: 50 }, (_, trial) => bracketOf(trial + 1, many)).filter((b) => b === 0).length,
   ).toBeGreaterThan(30)
 })
+
+test('a value that is not finite is outside, also as the only one there', () => {
+  const state = foldAll(asha, Asha.parse({ type: 'asha' }), [started(1), report(1, 1, Number.NaN)])
+  expect(asha.decide(state)[0]?.verdict.reason).toBe('NaN is outside the best of 1 at step 1')
+})

@@ -15,6 +15,7 @@ import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
 import { advanced, noProgress, type Progress, resourceOf, standingLoss, takenUp } from '../progress.ts'
 import type { PruneDecision, Pruner } from '../pruner.ts'
 import { bracketOf, type Rung, rungAt } from './brackets.ts'
+import { placeInWords, standingInWords } from './rung-words.ts'
 
 interface AshaTrial {
   readonly bracket: number
@@ -125,9 +126,11 @@ function compare(state: AshaState, fact: FactOf<'report'>, trial: AshaTrial, run
   const rank = rankOf(ranking, fact.trial)!
   if ((rank <= places && Number.isFinite(loss)) || !isLive(state.live, fact.trial, fact.attempt)) return next
 
-  const best = places === 1 ? 'the best' : `the best ${places}`
+  // What is not finite is outside, also where nobody else is there.
+  const standing = standingInWords(Number.isFinite(loss) ? rank : Number.POSITIVE_INFINITY, places)
+  const where = placeInWords(settings.resource, rung.resource)
   const verdict = {
-    reason: `${lossInWords(loss, metric)} is outside ${best} of ${peers} at ${settings.resource === 'step' ? 'step' : 'report'} ${rung.resource}`,
+    reason: `${lossInWords(loss, metric)} is ${standing} of ${peers} at ${where}`,
     rung: rung.index,
     bracket: trial.bracket,
     resource: rung.resource,

@@ -16,6 +16,7 @@ import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
 import { advanced, noProgress, type Progress, resourceOf, standingLoss, takenUp } from '../progress.ts'
 import type { Decision, Pruner } from '../pruner.ts'
 import { bracketOf, type Rung, rungAt } from './brackets.ts'
+import { placeInWords, standingInWords } from './rung-words.ts'
 
 interface ClimbingTrial {
   readonly bracket: number
@@ -239,9 +240,8 @@ function verdictOf(state: PromotingAshaState, number: number, { bracket, top }: 
   const rank = rankOf(ranking, number)!
   const places = placesIn(state, ranking)
   const value = lossInWords(loss, metric)
-  const where = `${settings.resource === 'step' ? 'step' : 'report'} ${rung.resource}`
-  const best = places === 1 ? 'the best' : `the best ${places}`
-  const standing = rank > places ? `outside ${best}` : places === 1 ? best : `among ${best}`
+  const where = placeInWords(settings.resource, rung.resource)
+  const standing = standingInWords(rank, places)
   return {
     reason:
       places === 0

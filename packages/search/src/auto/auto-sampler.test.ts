@@ -3,12 +3,14 @@ import { expect, test } from 'vitest'
 import { createSearch } from '../search.ts'
 import { documentOf, mixedSpace } from '../testing/documents.ts'
 import { created } from '../testing/histories.ts'
+import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { autoSampler } from './auto-sampler.ts'
 import { chooseMethod, type Situation } from './choose-method.ts'
 
 samplerContract(autoSampler, allSpaces)
+learningContract('auto', 14)
 
 const plain: Situation = { numbers: 4, choices: 0, conditional: 0, stopsEarly: false, hasBeliefs: false, ended: 50 }
 

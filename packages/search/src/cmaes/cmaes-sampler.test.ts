@@ -3,49 +3,25 @@ import type { Config } from '@sweep/spec/search-space'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { SamplerRun } from '../sampler.ts'
-import { createSearch } from '../search.ts'
 import { contains } from '../space/contains.ts'
-import { documentOf, mixedSpace } from '../testing/documents.ts'
 import { created } from '../testing/histories.ts'
+import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { finished, type RunOptions, runMethod, startMethod } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { cmaesSampler } from './cmaes-sampler.ts'
 
 samplerContract(cmaesSampler, allSpaces)
+learningContract('cmaes', 300)
 
 const box = (size: number) =>
   spaceOf(...Array.from({ length: size }, (_, i) => ({ name: `x${i}`, type: 'float' as const, min: 0, max: 1 })))
 const vector = (config: Config) => Object.keys(config).map((_, i) => Number(config[`x${i}`]))
 const sphere = (config: Config) => vector(config).reduce((sum, x, i) => sum + (x - 0.2 - 0.1 * i) ** 2, 0)
 
-function finished(trial: number, value: number | null): FactBody {
-  return { kind: 'trial-ended', trial, state: value === null ? 'failed' : 'completed', value, reason: 'test' }
-}
-
-interface Options {
-  readonly space?: ReturnType<typeof spaceOf>
-  readonly seed?: number
-  readonly goal?: 'minimize' | 'maximize'
-}
-
-function start({ space = box(4), seed = 1, goal = 'minimize' }: Options): SamplerRun {
-  return createSearch(documentOf({ method: 'cmaes', seed, space, metric: { name: 'loss', goal } })).sampler
-}
-
-/** Sequential trials of an objective. */
-function run(trials: number, objective: (config: Config) => number | null, options: Options = {}) {
-  let sampler = start(options)
-  const configs: Config[] = []
-  const reasons: string[] = []
-  for (let trial = 1; trial <= trials; trial += 1) {
-    const [suggestion] = sampler.ask(1).suggestions
-    if (suggestion === undefined) break
-    configs.push(suggestion.config)
-    reasons.push(suggestion.reason)
-    sampler = sampler.tell(created(trial, suggestion.config, suggestion.draw))
-    sampler = sampler.tell(finished(trial, objective(suggestion.config)))
-  }
-  return { sampler, configs, reasons, best: (loss: (config: Config) => number) => Math.min(...configs.map(loss)) }
+function run(trials: number, objective: (config: Config) => number | null, options: Partial<RunOptions> = {}) {
+  const done = runMethod('cmaes', trials, objective, { space: box(4), ...options })
+  return { ...done, best: (loss: (config: Config) => number) => Math.min(...done.configs.map(loss)) }
 }
 
 test('it finds the minimum of an ellipsoid that is turned and a thousand times as long as wide', () => {
@@ -113,12 +89,6 @@ test('trials that failed are kept away from', () => {
   expect(late.filter(({ x1 }) => Number(x1) > 0.8).length).toBeGreaterThan(late.length / 2)
 })
 
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial gives %s it still proposes', (value) => {
-  const { configs } = run(300, () => value, { space: mixedSpace })
-  expect(configs).toHaveLength(300)
-  for (const config of configs) expect(contains(mixedSpace, config)).toBe(true)
-})
-
 test('on a plateau it goes further out', () => {
   const { configs } = run(60, () => 1)
   const late = configs.slice(-20).map((config) => Math.max(...vector(config).map((x) => Math.abs(x - 0.5))))
@@ -145,7 +115,7 @@ test('trials may end in any order, late ones too, and nothing waits for those th
   const endings = fc.array(fc.nat(), { minLength: 300, maxLength: 300 })
   fc.assert(
     fc.property(endings, fc.integer({ min: 2, max: 30 }), (picks, workers) => {
-      let sampler = start({})
+      let sampler = startMethod('cmaes', { space: box(4) })
       const running: { trial: number; config: Config }[] = []
       let [trial, best] = [0, Number.POSITIVE_INFINITY]
       for (const pick of picks) {
@@ -199,17 +169,6 @@ test('where it has been before it goes on beside', () => {
   const space = spaceOf({ name: 'a', type: 'int', min: 0, max: 60 })
   const { reasons } = run(40, ({ a }) => Math.abs(Number(a) - 17), { space })
   expect(reasons.some((reason) => /, widened as \d+ draws were issued before$/.test(reason))).toBe(true)
-})
-
-test('a finite space is used up exactly once', () => {
-  const space = spaceOf(
-    { name: 'a', type: 'choice', values: ['p', 'q', 'r'] },
-    { name: 'b', type: 'int', min: 1, max: 7 },
-  )
-  const { sampler, configs } = run(30, ({ b }) => Number(b), { space })
-  expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(21)
-  expect(configs).toHaveLength(21)
-  expect(sampler.ask(1)).toEqual({ suggestions: [], exhausted: true })
 })
 
 test('the reason names the generation, what it learned from and the step size', () => {

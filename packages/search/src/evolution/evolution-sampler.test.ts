@@ -1,50 +1,25 @@
-import type { FactBody } from '@sweep/spec/facts'
 import type { Config } from '@sweep/spec/search-space'
 import { expect, test } from 'vitest'
 import type { SamplerRun } from '../sampler.ts'
 import { createSearch } from '../search.ts'
 import { contains } from '../space/contains.ts'
-import { documentOf, mixedSpace } from '../testing/documents.ts'
+import { documentOf } from '../testing/documents.ts'
 import { created, report } from '../testing/histories.ts'
+import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { finished, type RunOptions, runMethod, startMethod } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { evolutionSampler } from './evolution-sampler.ts'
 
 samplerContract(evolutionSampler, allSpaces)
+learningContract('evolution', 60)
 
 const space4 = spaceOf(...['x0', 'x1', 'x2', 'x3'].map((name) => ({ name, type: 'float' as const, min: 0, max: 1 })))
 const sphere = (config: Config) =>
   [0.2, 0.8, 0.35, 0.6].reduce((sum, target, i) => sum + (Number(config[`x${i}`]) - target) ** 2, 0)
 
-function finished(trial: number, value: number | null): FactBody {
-  return { kind: 'trial-ended', trial, state: value === null ? 'failed' : 'completed', value, reason: 'test' }
-}
-
-interface Options {
-  readonly space?: ReturnType<typeof spaceOf>
-  readonly seed?: number
-  readonly goal?: 'minimize' | 'maximize'
-}
-
-function start({ space = space4, seed = 1, goal = 'minimize' }: Options = {}): SamplerRun {
-  return createSearch(documentOf({ method: 'evolution', seed, space, metric: { name: 'loss', goal } })).sampler
-}
-
-/** Sequential trials of an objective. */
-function run(trials: number, objective: (config: Config) => number | null, options: Options = {}) {
-  let sampler = start(options)
-  const configs: Config[] = []
-  const reasons: string[] = []
-  for (let trial = 1; trial <= trials; trial += 1) {
-    const [suggestion] = sampler.ask(1).suggestions
-    if (suggestion === undefined) break
-    configs.push(suggestion.config)
-    reasons.push(suggestion.reason)
-    sampler = sampler.tell(created(trial, suggestion.config, suggestion.draw))
-    sampler = sampler.tell(finished(trial, objective(suggestion.config)))
-  }
-  return { sampler, configs, reasons }
-}
+const run = (trials: number, objective: (config: Config) => number | null, options: Partial<RunOptions> = {}) =>
+  runMethod('evolution', trials, objective, { space: space4, ...options })
 
 test('it finds the minimum of a sphere', () => {
   // The best of 200 random points is at 0.02 or so.
@@ -101,15 +76,12 @@ test('parents come from the trials that got furthest', () => {
   for (const { config } of sampler.ask(20).suggestions) expect(Number(config['x0'])).toBeGreaterThan(0.5)
 })
 
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial gives %s it still proposes', (value) => {
-  const { configs } = run(60, () => value, { space: mixedSpace })
-  expect(configs).toHaveLength(60)
-  for (const config of configs) expect(contains(mixedSpace, config)).toBe(true)
-})
-
 test('the order in which trials end does not matter', () => {
-  const { suggestions } = start().ask(30)
-  const all = suggestions.reduce((s, { config, draw }) => s.tell(created(draw + 1, config, draw)), start())
+  const { suggestions } = startMethod('evolution', { space: space4 }).ask(30)
+  const all = suggestions.reduce(
+    (s, { config, draw }) => s.tell(created(draw + 1, config, draw)),
+    startMethod('evolution', { space: space4 }),
+  )
   const end = (state: SamplerRun, order: typeof suggestions) =>
     order.reduce((s, { config, draw }) => s.tell(finished(draw + 1, sphere(config))), state)
   expect(end(all, [...suggestions].reverse()).ask(5)).toEqual(end(all, suggestions).ask(5))
@@ -127,17 +99,6 @@ test('where it has been before it goes on beside', () => {
   const space = spaceOf({ name: 'a', type: 'int', min: 0, max: 60 })
   const { reasons } = run(40, ({ a }) => Math.abs(Number(a) - 17), { space })
   expect(reasons.some((reason) => /, changed further as \d+ like it were issued before$/.test(reason))).toBe(true)
-})
-
-test('a finite space is used up exactly once', () => {
-  const space = spaceOf(
-    { name: 'a', type: 'choice', values: ['p', 'q', 'r'] },
-    { name: 'b', type: 'int', min: 1, max: 7 },
-  )
-  const { sampler, configs } = run(30, ({ b }) => Number(b), { space })
-  expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(21)
-  expect(configs).toHaveLength(21)
-  expect(sampler.ask(1)).toEqual({ suggestions: [], exhausted: true })
 })
 
 test('the reason says where a config comes from', () => {

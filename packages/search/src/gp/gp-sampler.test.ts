@@ -3,42 +3,24 @@ import type { Config } from '@sweep/spec/search-space'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { rngFor } from '../rng.ts'
-import type { RngAt, SamplerRun, Suggestion } from '../sampler.ts'
+import type { RngAt, Suggestion } from '../sampler.ts'
 import { createSearch } from '../search.ts'
 import { contains } from '../space/contains.ts'
-import { documentOf, mixedSpace } from '../testing/documents.ts'
+import { documentOf } from '../testing/documents.ts'
 import { created } from '../testing/histories.ts'
+import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { finished, type RunOptions, runMethod } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { gpSampler } from './gp-sampler.ts'
 
 samplerContract(gpSampler, allSpaces)
+learningContract('gp', 14)
 
 const square = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
 
-function finished(trial: number, value: number | null, state: 'completed' | 'pruned' | 'failed' = 'completed') {
-  return { kind: 'trial-ended', trial, state, value, reason: 'test' } as const
-}
-
-/** Sequential trials of an objective; returns the sampler and the configs, in their order. */
-function run(
-  trials: number,
-  objective: (config: Config) => number | null,
-  options: { readonly space?: typeof square; readonly seed?: number; readonly goal?: 'minimize' | 'maximize' } = {},
-): { sampler: SamplerRun; configs: Config[] } {
-  const { space = square, seed = 1, goal = 'minimize' } = options
-  let { sampler } = createSearch(documentOf({ method: 'gp', seed, space, metric: { name: 'loss', goal } }))
-  const configs: Config[] = []
-  for (let trial = 1; trial <= trials; trial += 1) {
-    const [suggestion] = sampler.ask(1).suggestions
-    if (suggestion === undefined) break
-    configs.push(suggestion.config)
-    const value = objective(suggestion.config)
-    sampler = sampler.tell(created(trial, suggestion.config, suggestion.draw))
-    sampler = sampler.tell(finished(trial, value, value === null ? 'failed' : 'completed'))
-  }
-  return { sampler, configs }
-}
+const run = (trials: number, objective: (config: Config) => number | null, options: Partial<RunOptions> = {}) =>
+  runMethod('gp', trials, objective, { space: square, ...options })
 
 const bowl = ({ x, y }: Config) => (Number(x) - 0.8) ** 2 + (Number(y) - 0.3) ** 2
 const waves = ({ x, y }: Config) => Math.sin(7 * Number(x) + 5 * Number(y)) * Math.cos(9 * Number(y))
@@ -65,7 +47,7 @@ test('in any space the model gives new configs of the space, the same again, and
       for (const { config, draw } of gpSampler.ask(state, 12, rngAt).suggestions) {
         const value = ends[draw]!
         state = gpSampler.tell(state, created(draw + 1, config, draw))
-        state = gpSampler.tell(state, finished(draw + 1, value, value === null ? 'failed' : 'completed'))
+        state = gpSampler.tell(state, finished(draw + 1, value))
         hashes.add(configHash(config))
       }
       const asked = gpSampler.ask(state, 3, rngAt)
@@ -140,33 +122,6 @@ test('a running trial keeps others away from its config', () => {
   const [first] = sampler.ask(1).suggestions
   const enqueued = sampler.tell(created(13, first!.config))
   expect(distance(enqueued.ask(1).suggestions[0]!.config, first!.config)).toBeGreaterThan(0.01)
-})
-
-test('a finite space is used up exactly once', () => {
-  const space = spaceOf(
-    { name: 'a', type: 'choice', values: ['p', 'q', 'r'] },
-    { name: 'b', type: 'int', min: 1, max: 7 },
-  )
-  const { sampler, configs } = run(30, ({ b }) => Number(b), { space })
-  expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(21)
-  expect(configs).toHaveLength(21)
-  expect(sampler.ask(1)).toEqual({ suggestions: [], exhausted: true })
-})
-
-test('10,000 choices, a million integers, one choice and no width are all the same to it', () => {
-  const space = spaceOf(
-    { name: 'many', type: 'choice', values: Array.from({ length: 10_000 }, (_, index) => `v${index}`) },
-    { name: 'wide', type: 'int', min: 1, max: 1_000_000 },
-    { name: 'one', type: 'choice', values: ['only'] },
-    { name: 'none', type: 'float', min: 0.5, max: 0.5 },
-    { name: 'same', type: 'int', min: 3, max: 3 },
-  )
-  const { configs } = run(16, ({ wide }) => Number(wide), { space })
-  for (const config of configs) expect(contains(space, config)).toBe(true)
-})
-
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial gives %s it still proposes', (value) => {
-  expect(run(14, () => value, { space: mixedSpace }).configs).toHaveLength(14)
 })
 
 test('after thousands of trials it still finds where to go on', () => {

@@ -1,5 +1,6 @@
 import type { Metric, SyncHyperband } from '@sweep/spec/document/sweep-document'
 import type { FactBody, FactOf, Verdict } from '@sweep/spec/facts'
+import { placeInWords, standingInWords } from '../asha/rung-words.ts'
 import { type LiveAttempts, withLiveness } from '../live-attempts.ts'
 import { fromLoss, lossInWords, toLoss } from '../loss.ts'
 import { type PausedAttempts, withPauses } from '../paused-attempts.ts'
@@ -255,7 +256,7 @@ function verdictOf(
   const rank = rankOf(arrived, trial)!
   const loss = lossAt(arrived, rank - 1)!
   const value = lossInWords(loss, metric)
-  const where = `${settings.resource === 'step' ? 'step' : 'report'} ${resource}`
+  const where = placeInWords(settings.resource, resource)
   const expected = peers + awaited + (isClosed ? 0 : plan.trials - size)
   const verdict = { rung, bracket: number % plans.length, resource, value: fromLoss(loss, metric), rank, peers }
   if (places === undefined) {
@@ -264,8 +265,7 @@ function verdictOf(
       ...verdict,
     }
   }
-  const best = places === 1 ? 'the best' : `the best ${places}`
-  const standing = rank > places ? `outside ${best}` : places === 1 ? best : `among ${best}`
+  const standing = standingInWords(rank, places)
   const threshold = fromLoss(lossAt(arrived, Math.min(places, peers) - 1)!, metric)
   return { reason: `${value} is ${standing} of ${peers} at ${where}`, ...verdict, threshold }
 }

@@ -1,48 +1,23 @@
 import type { PastResult } from '@sweep/spec/document/sweep-document'
 import type { Config } from '@sweep/spec/search-space'
 import { expect, test } from 'vitest'
-import type { SamplerRun } from '../sampler.ts'
 import { createSearch } from '../search.ts'
 import { contains } from '../space/contains.ts'
-import { documentOf, mixedSpace } from '../testing/documents.ts'
+import { documentOf } from '../testing/documents.ts'
 import { created, report } from '../testing/histories.ts'
+import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { finished, type RunOptions, runMethod } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { tpeSampler } from './tpe-sampler.ts'
 
 samplerContract(tpeSampler, allSpaces)
+learningContract('tpe', 30)
 
 const square = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
 
-function finished(trial: number, value: number | null, state: 'completed' | 'pruned' | 'failed' = 'completed') {
-  return { kind: 'trial-ended', trial, state, value, reason: 'test' } as const
-}
-
-/** Sequential trials of an objective; returns the sampler and the configs, in their order. */
-function run(
-  trials: number,
-  objective: (config: Config) => number | null,
-  options: {
-    readonly space?: typeof square
-    readonly seed?: number
-    readonly goal?: 'minimize' | 'maximize'
-    readonly past?: PastResult[]
-  } = {},
-): { sampler: SamplerRun; configs: Config[] } {
-  const { space = square, seed = 1, goal = 'minimize', past: results = [] } = options
-  const metric = { name: 'loss', goal }
-  let { sampler } = createSearch(documentOf({ method: 'tpe', seed, space, metric, warmStart: { results } }))
-  const configs: Config[] = []
-  for (let trial = 1; trial <= trials; trial += 1) {
-    const [suggestion] = sampler.ask(1).suggestions
-    if (suggestion === undefined) break
-    configs.push(suggestion.config)
-    const value = objective(suggestion.config)
-    sampler = sampler.tell(created(trial, suggestion.config, suggestion.draw))
-    sampler = sampler.tell(finished(trial, value, value === null ? 'failed' : 'completed'))
-  }
-  return { sampler, configs }
-}
+const run = (trials: number, objective: (config: Config) => number | null, options: Partial<RunOptions> = {}) =>
+  runMethod('tpe', trials, objective, { space: square, ...options })
 
 const bowl = ({ x, y }: Config) => (Number(x) - 0.8) ** 2 + (Number(y) - 0.3) ** 2
 const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)]!
@@ -116,34 +91,6 @@ test('a trial that is asked for again loses its old end', () => {
   const restored = failed.tell({ kind: 'trial-requeued', trial: best, by: 'x' }).tell(finished(best, losses[best - 1]!))
   expect(failed.ask(8)).not.toEqual(sampler.ask(8))
   expect(restored.ask(8)).toEqual(sampler.ask(8))
-})
-
-test('a finite space is used up exactly once', () => {
-  const space = spaceOf(
-    { name: 'a', type: 'choice', values: ['p', 'q', 'r'] },
-    { name: 'b', type: 'int', min: 1, max: 7 },
-  )
-  const { sampler, configs } = run(30, ({ b }) => Number(b), { space })
-  expect(new Set(configs.map((config) => JSON.stringify(config))).size).toBe(21)
-  expect(configs).toHaveLength(21)
-  expect(sampler.ask(1)).toEqual({ suggestions: [], exhausted: true })
-})
-
-test('10,000 choices, a million integers, one choice and no width are all the same to it', () => {
-  const space = spaceOf(
-    { name: 'many', type: 'choice', values: Array.from({ length: 10_000 }, (_, index) => `v${index}`) },
-    { name: 'wide', type: 'int', min: 1, max: 1_000_000 },
-    { name: 'one', type: 'choice', values: ['only'] },
-    { name: 'none', type: 'float', min: 0.5, max: 0.5 },
-    { name: 'same', type: 'int', min: 3, max: 3 },
-  )
-  const { configs } = run(40, ({ wide }) => Number(wide), { space })
-  for (const config of configs) expect(contains(space, config)).toBe(true)
-})
-
-test.each([Number.NaN, Number.POSITIVE_INFINITY, 0, null])('when every trial gives %s it still proposes', (value) => {
-  const { configs } = run(30, () => value, { space: mixedSpace })
-  expect(configs).toHaveLength(30)
 })
 
 test('the reason names how many trials it learned from', () => {
