@@ -1,7 +1,17 @@
 import { appendFileSync } from 'node:fs'
-import type { Exit, Launched, Launcher, LaunchSpec, ProcessRecord, Running } from './launcher.ts'
+import {
+  type AgentIdentity,
+  type Exit,
+  type Launched,
+  type Launcher,
+  type LaunchRecord,
+  type LaunchSpec,
+  type Running,
+  UNKNOWN_EXIT,
+} from './launcher.ts'
 
 interface FakeProcess {
+  readonly agent: string | undefined
   readonly running: Running
   readonly end: (exit: Exit) => void
 }
@@ -12,6 +22,7 @@ interface FakeProcess {
  */
 export class FakeLauncher implements Launcher {
   readonly name = 'fake'
+  readonly runsOnHost = true
   readonly launches: LaunchSpec[] = []
   readonly #processes = new Map<string, FakeProcess>()
 
@@ -21,7 +32,7 @@ export class FakeLauncher implements Launcher {
       return { kind: 'bad-command', message: `There is no program "${program}".` }
     }
     this.launches.push(spec)
-    const { running, end } = this.#start(spec.id, program === 'stubborn')
+    const { running, end } = this.#start(spec.id, spec.agent.id, program === 'stubborn')
     if (program === 'exit') end({ code: Number(argument), signal: null, outOfMemory: false })
     if (program === 'print') {
       appendFileSync(spec.outputPath, `${argument}\n`)
@@ -30,15 +41,21 @@ export class FakeLauncher implements Launcher {
     return { kind: 'started', running }
   }
 
-  async adopt(record: ProcessRecord): Promise<Running> {
+  async adopt(record: LaunchRecord): Promise<Running> {
     const known = this.#processes.get(record.id)
     if (known !== undefined) return known.running
-    const { running, end } = this.#start(record.id, false)
-    end({ code: null, signal: null, outOfMemory: false })
+    const { running, end } = this.#start(record.id, undefined, false)
+    end(UNKNOWN_EXIT)
     return running
   }
 
-  #start(id: string, stubborn: boolean): FakeProcess {
+  async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {
+    const strays = [...this.#processes].filter(([id, one]) => one.agent === agent.id && !known.has(id))
+    for (const [, { running }] of strays) running.signal('SIGKILL')
+    return strays.map(([id]) => id)
+  }
+
+  #start(id: string, agent: string | undefined, stubborn: boolean): FakeProcess {
     let alive = true
     let settle: (exit: Exit) => void = () => undefined
     const exited = new Promise<Exit>((resolve) => {
@@ -53,8 +70,7 @@ export class FakeLauncher implements Launcher {
     }
     const running: Running = {
       id,
-      pid: this.#processes.size + 1,
-      startTime: 'fake',
+      place: { kind: 'process', pid: this.#processes.size + 1, startTime: 'fake' },
       exited,
       signal,
       clear: async (graceMs) => {
@@ -64,7 +80,7 @@ export class FakeLauncher implements Launcher {
         return 1
       },
     }
-    const process = { running, end }
+    const process = { agent, running, end }
     this.#processes.set(id, process)
     return process
   }

@@ -2,23 +2,28 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import type { LaunchSpec, Running } from '../launcher.ts'
-import { launcherContract } from '../launcher-contract.ts'
+import type { Launcher, LaunchSpec, Running } from '../launcher.ts'
+import { launcherContract, NO_CALLS, recordOf, startedBy, testSpec } from '../launcher-contract.ts'
+import { placeOf } from '../place.ts'
 import { isAlive } from './process-identity.ts'
 import { ProcessLauncher, readExitFile } from './process-launcher.ts'
 import { TaggedProcesses } from './tagged-processes.ts'
 
-launcherContract('process', () => new ProcessLauncher(), {
-  exits: (code) => ['sh', '-c', `exit ${code}`],
-  prints: (text) => ['echo', text],
-  waits: ['sleep', '300'],
-  ignoresSigterm: ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'],
-  missing: ['no-such-program', '--flag'],
-})
+launcherContract(
+  'process',
+  () => new ProcessLauncher(),
+  {
+    exits: (code) => ['sh', '-c', `exit ${code}`],
+    prints: (text) => ['echo', text],
+    waits: ['sleep', '300'],
+    ignoresSigterm: ['sh', '-c', 'trap "" TERM; echo ready; while :; do sleep 0.05; done'],
+    missing: ['no-such-program', '--flag'],
+  },
+  { gone: { kind: 'process', pid: 2 ** 22 + 1, startTime: 'another boot' } },
+)
 
-const launcher = new ProcessLauncher()
+const launcher: Launcher = new ProcessLauncher()
 let folder: string
-let count = 0
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'sweep-process-'))
@@ -26,22 +31,11 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 function spec(argv: readonly string[], env: Record<string, string> = {}): LaunchSpec {
-  count += 1
-  const id = `process${process.pid}-${count}-1`
-  return {
-    id,
-    argv,
-    cwd: folder,
-    env: { PATH: '/usr/bin:/bin', ...env },
-    outputPath: join(folder, `${id}.log`),
-    exitPath: join(folder, `${id}.exit`),
-  }
+  return testSpec(folder, argv, { env: { PATH: '/usr/bin:/bin', ...env } })
 }
 
-async function start(given: LaunchSpec, by = launcher): Promise<Running> {
-  const launched = await by.launch(given)
-  if (launched.kind !== 'started') throw new Error(launched.message)
-  return launched.running
+function start(given: LaunchSpec, by = launcher): Promise<Running> {
+  return startedBy(by, given)
 }
 
 function output(given: LaunchSpec): string {
@@ -85,29 +79,29 @@ test('the program gets its arguments byte for byte, and none of our environment'
 
 test('a program named like a word of the shell is run as a program', async () => {
   const given = spec(['exit', '9'])
-  expect((await launcher.launch(given)).kind).toBe('bad-command')
+  expect((await launcher.launch(given, NO_CALLS)).kind).toBe('bad-command')
 })
 
 test('a program that is not executable is a bad command that says what to do', async () => {
   const path = join(folder, 'train.py')
   writeFileSync(path, 'print(1)\n')
   chmodSync(path, 0o644)
-  const launched = await launcher.launch(spec(['./train.py']))
+  const launched = await launcher.launch(spec(['./train.py']), NO_CALLS)
   expect(launched).toEqual({ kind: 'bad-command', message: expect.stringContaining(`chmod +x ${path}`) })
 })
 
 test('a missing folder, a NUL and a command line too long are bad commands', async () => {
-  const missing = await launcher.launch({ ...spec(['/bin/true']), cwd: join(folder, 'nowhere') })
+  const missing = await launcher.launch({ ...spec(['/bin/true']), cwd: join(folder, 'nowhere') }, NO_CALLS)
   expect(missing).toEqual({ kind: 'bad-command', message: expect.stringContaining('nowhere does not exist') })
-  const nul = await launcher.launch(spec(['/bin/true', 'a\0b']))
+  const nul = await launcher.launch(spec(['/bin/true', 'a\0b']), NO_CALLS)
   expect(nul).toEqual({ kind: 'bad-command', message: expect.stringContaining('NUL') })
-  const long = await launcher.launch(spec(['/bin/true', 'x'.repeat(5_000_000)]))
+  const long = await launcher.launch(spec(['/bin/true', 'x'.repeat(5_000_000)]), NO_CALLS)
   expect(long).toEqual({ kind: 'bad-command', message: expect.stringContaining('too long') })
 })
 
 test('an output file that cannot be written is a fault of the host', async () => {
   const given = { ...spec(['/bin/true']), outputPath: join(folder, 'no', 'such', 'output.log') }
-  expect((await launcher.launch(given)).kind).toBe('node-fault')
+  expect((await launcher.launch(given, NO_CALLS)).kind).toBe('node-fault')
 })
 
 test('grandchildren in sessions of their own are killed before the slot counts as free', async () => {
@@ -152,7 +146,7 @@ test('another launcher adopts a living process and learns its exit code from the
   const given = spec(['sh', '-c', 'trap "exit 6" TERM; echo ready; while :; do sleep 0.02; done'])
   const running = await start(given)
   await expect.poll(() => output(given)).toContain('ready')
-  const adopted = await new ProcessLauncher().adopt({ ...running, exitPath: given.exitPath })
+  const adopted = await new ProcessLauncher().adopt(recordOf(given, running))
   adopted.signal('SIGTERM')
   expect(await adopted.exited).toEqual({ code: 6, signal: null, outOfMemory: false })
   expect(await adopted.clear(0)).toBe(0)
@@ -160,12 +154,14 @@ test('another launcher adopts a living process and learns its exit code from the
 
 test('a pid that was given to another process is not mistaken for the attempt, nor killed', async () => {
   const stranger = await start(spec(['sleep', '300']))
-  const record = { id: 'somebody-1-1', pid: stranger.pid, startTime: 'before:1', exitPath: join(folder, 'none') }
-  const adopted = await launcher.adopt(record)
+  const { pid, startTime } = placeOf(stranger.place, 'process')
+  const paths = { outputPath: join(folder, 'none'), exitPath: join(folder, 'none') }
+  const record = { id: 'somebody-1-1', place: { kind: 'process', pid, startTime: 'before:1' }, ...paths } as const
+  const adopted = await launcher.adopt(record, NO_CALLS)
   expect((await adopted.exited).code).toBeNull()
   adopted.signal('SIGKILL')
   expect(await adopted.clear(0)).toBe(0)
-  expect(isAlive(stranger.pid, stranger.startTime)).toBe(true)
+  expect(isAlive(pid, startTime)).toBe(true)
   stranger.signal('SIGKILL')
   await stranger.exited
 })

@@ -1,13 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, constants, type FSWatcher, openSync, readFileSync, watch } from 'node:fs'
-import { constants as osConstants } from 'node:os'
 import { dirname } from 'node:path'
-import type { Exit, Launched, Launcher, LaunchSpec, ProcessRecord, Running } from '../launcher.ts'
+import {
+  type AgentIdentity,
+  type Exit,
+  type Launched,
+  type Launcher,
+  type LaunchRecord,
+  type LaunchSpec,
+  type Running,
+  UNKNOWN_EXIT,
+} from '../launcher.ts'
+import { type PlaceOf, placeOf } from '../place.ts'
+import { exitFromCode } from './exit-from-code.ts'
 import { type ReadOomKills, readOomKills } from './oom-kills.ts'
 import { ProcessGroup } from './process-group.ts'
 import { isAlive, startTimeOf } from './process-identity.ts'
 import { resolveProgram } from './resolve-program.ts'
-import { ATTEMPT_TAG, TaggedProcesses } from './tagged-processes.ts'
+import { ATTEMPT_TAG, HOME_TAG, TaggedProcesses } from './tagged-processes.ts'
 
 /**
  * Runs around every program: passes its exit code on, and leaves it in a file, because an agent that was restarted is
@@ -29,13 +39,6 @@ const OOM_KILLS_KEPT_MS = 1000
  */
 const YOUNG_MS = 500
 const TERM_AGAIN_MS = [20, 100] as const
-
-/** What a shell makes of a program that a signal ended. */
-function exitFromCode(code: number): { code: number | null; signal: string | null } {
-  const signal =
-    code > 128 ? Object.entries(osConstants.signals).find(([, number]) => number === code - 128) : undefined
-  return signal === undefined ? { code, signal: null } : { code: null, signal: signal[0] }
-}
 
 /** The exit code that the wrapper left, or null when it left none (it was killed, or the host went down). */
 export function readExitFile(path: string): number | null {
@@ -62,6 +65,7 @@ function termAgain(group: ProcessGroup): void {
  */
 export class ProcessLauncher implements Launcher {
   readonly name = 'process'
+  readonly runsOnHost = true
   readonly #tagged = new TaggedProcesses()
   readonly #oomKills: ReadOomKills
   #oomKillsBefore: number
@@ -101,16 +105,16 @@ export class ProcessLauncher implements Launcher {
     }
   }
 
-  async adopt(record: ProcessRecord): Promise<Running> {
-    const group = new ProcessGroup(record.id, record, this.#tagged, false)
+  async adopt(record: LaunchRecord): Promise<Running> {
+    const place = placeOf(record.place, 'process')
+    const group = new ProcessGroup(record.id, place, this.#tagged, false)
     const killed = { byUs: false }
     // It may be as young as this, for all we know.
     const adoptedAt = performance.now()
     return {
       id: record.id,
-      pid: record.pid,
-      startTime: record.startTime,
-      exited: this.#exitOfAdopted(record, killed),
+      place,
+      exited: this.#exitOfAdopted(place, record.exitPath, killed),
       signal: (signal) => {
         if (signal === 'SIGKILL') killed.byUs = true
         group.signal(signal)
@@ -118,6 +122,23 @@ export class ProcessLauncher implements Launcher {
       },
       clear: (graceMs) => group.clear(graceMs),
     }
+  }
+
+  async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {
+    const ours = new Set(new TaggedProcesses(HOME_TAG).withTag(agent.home))
+    const ended: string[] = []
+    for (const [id, pids] of this.#tagged.scan()) {
+      const strays = known.has(id) ? [] : pids.filter((pid) => ours.has(pid) && pid !== process.pid)
+      if (strays.length > 0) ended.push(id)
+      for (const pid of strays) {
+        try {
+          process.kill(pid, 'SIGKILL')
+        } catch {
+          // Gone already.
+        }
+      }
+    }
+    return ended
   }
 
   #track(id: string, child: ChildProcess): Running {
@@ -136,8 +157,7 @@ export class ProcessLauncher implements Launcher {
     })
     return {
       id,
-      pid,
-      startTime,
+      place: { kind: 'process', pid, startTime },
       exited,
       signal: (signal) => {
         if (signal === 'SIGKILL') killedByUs = true
@@ -148,10 +168,10 @@ export class ProcessLauncher implements Launcher {
     }
   }
 
-  async #exitOfAdopted(record: ProcessRecord, killed: { byUs: boolean }): Promise<Exit> {
-    await processEnd(record)
-    const code = readExitFile(record.exitPath)
-    if (code === null || Number.isNaN(code)) return { code: null, signal: null, outOfMemory: false }
+  async #exitOfAdopted(place: PlaceOf<'process'>, exitPath: string, killed: { byUs: boolean }): Promise<Exit> {
+    await processEnd(place, exitPath)
+    const code = readExitFile(exitPath)
+    if (code === null || Number.isNaN(code)) return UNKNOWN_EXIT
     const exit = exitFromCode(code)
     return { ...exit, outOfMemory: exit.signal === 'SIGKILL' && !killed.byUs && this.#memoryRanOut() }
   }
@@ -200,13 +220,13 @@ function explainSpawnError(error: NodeJS.ErrnoException, spec: LaunchSpec): Laun
   }
 }
 
-/** Resolves when the process of a record is gone. Its exit file wakes us; polling makes up for a folder that can't be watched. */
-async function processEnd(record: ProcessRecord): Promise<void> {
-  if (!isAlive(record.pid, record.startTime)) return
+/** Resolves when the process is gone. Its exit file wakes us; polling makes up for a folder that can't be watched. */
+async function processEnd({ pid, startTime }: PlaceOf<'process'>, exitPath: string): Promise<void> {
+  if (!isAlive(pid, startTime)) return
   await new Promise<void>((resolve) => {
     let watcher: FSWatcher | undefined
     const look = () => {
-      if (isAlive(record.pid, record.startTime)) return
+      if (isAlive(pid, startTime)) return
       clearInterval(timer)
       watcher?.close()
       resolve()
@@ -214,8 +234,8 @@ async function processEnd(record: ProcessRecord): Promise<void> {
     const timer = setInterval(look, ADOPTED_POLL_MS)
     try {
       // The shell is a moment from its end when the file appears.
-      watcher = watch(dirname(record.exitPath), (_event, name) => {
-        if (name !== null && record.exitPath.endsWith(name)) setTimeout(look, 5)
+      watcher = watch(dirname(exitPath), (_event, name) => {
+        if (name !== null && exitPath.endsWith(name)) setTimeout(look, 5)
       })
       watcher.on('error', () => watcher?.close())
     } catch {

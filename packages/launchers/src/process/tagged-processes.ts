@@ -5,6 +5,9 @@ import { readStat } from './process-identity.ts'
 /** Every process of an attempt inherits this variable, whatever sessions and groups it makes for itself. */
 export const ATTEMPT_TAG = 'SWEEP_ATTEMPT'
 
+/** And this one, the home of the agent that started it: what a killed agent left is found by it. */
+export const HOME_TAG = 'SWEEP_AGENT_HOME'
+
 /** Where the numbers of new processes have got to; a smaller number than last time means that they began anew. */
 function lastPid(): number {
   try {
