@@ -127,6 +127,27 @@ describe('the best trial', () => {
     expect(folded(run(1, [2.1]), { metric }).targetReached).toBe(false)
     expect(folded(run(1, [2]), { metric }).targetReached).toBe(true)
   })
+
+  test('keeps to the constraints, as long as it does', () => {
+    const overrides = {
+      metric: { name: 'loss', goal: 'minimize', target: 3 },
+      constraints: [{ name: 'memory', max: 8 }],
+    }
+    const side = (trial: number, value: number): FactBody => ({
+      kind: 'side-report',
+      trial,
+      attempt: 1,
+      step: 1,
+      name: 'memory',
+      value,
+    })
+    const facts = [...run(1, [2]), side(1, 9), ...run(2, [5]), side(2, 8)]
+    expect(folded(facts, overrides)).toMatchObject({ best: { trial: 2, value: 5 }, targetReached: false })
+    const light = folded([...facts, side(1, 7)], overrides)
+    expect(light).toMatchObject({ best: { trial: 1, value: 2 }, targetReached: true })
+    const broken = folded([...facts, side(1, 7), side(1, Number.NaN)], overrides)
+    expect(broken.best).toEqual({ trial: 2, value: 5 })
+  })
 })
 
 test('control facts change the state and the named limits, null lifting one', () => {

@@ -4,6 +4,7 @@ import { CAUSE_POLICY } from '@sweep/spec/attempt'
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { Fact, FactOf } from '@sweep/spec/facts'
+import { isFeasible, type SideMetric, sideMetrics, standingValue } from '@sweep/spec/objectives'
 import type { Config } from '@sweep/spec/search-space'
 import { nextSweepState, type SweepState } from '@sweep/spec/sweep-state'
 import type { TrialState } from '@sweep/spec/trial'
@@ -41,6 +42,8 @@ export interface TrialFold {
   last: { step: number; value: number } | undefined
   /** The finite value that stands for the trial by `metric.summary`. */
   value: number | undefined
+  /** By name, what stands for it of the metrics beside the first objective. */
+  readonly sideValues: Map<string, number>
 }
 
 /**
@@ -51,6 +54,8 @@ export interface TrialFold {
  */
 export interface SweepFold {
   readonly document: SweepDocument
+  /** Of the document, by name. */
+  readonly sideMetrics: ReadonlyMap<string, SideMetric>
   /** The number of the last fact folded: the `basis` of what is decided now. */
   foldedSeq: number
   createdAt: Date | undefined
@@ -64,8 +69,9 @@ export interface SweepFold {
   readonly running: Map<number, TrialFold>
   /** GPU time of the attempts that ended. */
   gpuSeconds: number
+  /** Of the trials that keep to the constraints, by the first objective. */
   best: { readonly trial: number; readonly value: number } | undefined
-  /** Some trial's value reached `metric.target`. */
+  /** The value of some trial that keeps to the constraints reached `metric.target`. */
   targetReached: boolean
   /** Why nothing is started though something could be; cleared by the next trial that is issued or resumed. */
   waiting: string | undefined
@@ -79,6 +85,7 @@ export function createSweepFold(document: SweepDocument): SweepFold {
   const { sampler, pruner } = createSearch(document)
   return {
     document,
+    sideMetrics: new Map(sideMetrics(document).map((metric) => [metric.name, metric])),
     foldedSeq: 0,
     createdAt: undefined,
     state: 'running',
@@ -138,6 +145,9 @@ function apply(fold: SweepFold, fact: Fact): void {
     case 'report':
       foldReport(fold, fact)
       return
+    case 'side-report':
+      foldSideReport(fold, fact)
+      return
     case 'stop-asked': {
       const attempt = attemptOf(fold, fact)
       if (attempt !== undefined) attempt.stop = fact.stop
@@ -165,6 +175,8 @@ function apply(fold: SweepFold, fact: Fact): void {
     case 'no-more-trials':
       fold.noMoreTrials = true
       return
+    case 'agent-drained':
+      return
     case 'sweep-ended':
       fold.state = fact.state
       return
@@ -186,6 +198,7 @@ function addTrial(fold: SweepFold, fact: FactOf<'trial-created'>): void {
     finite: 0,
     last: undefined,
     value: undefined,
+    sideValues: new Map(),
   })
   fold.counts.queued += 1
 }
@@ -228,6 +241,15 @@ function foldReport(fold: SweepFold, fact: FactOf<'report'>): void {
   }
 }
 
+function foldSideReport(fold: SweepFold, { trial: number, name, value }: FactOf<'side-report'>): void {
+  const trial = trialOf(fold, number)
+  const metric = fold.sideMetrics.get(name)
+  const standing = metric && standingValue(trial.sideValues.get(name), value, metric)
+  if (standing === undefined) return
+  trial.sideValues.set(name, standing)
+  considerBest(fold, trial)
+}
+
 function endAttempt(fold: SweepFold, fact: FactOf<'attempt-ended'>): void {
   const trial = trialOf(fold, fact.trial)
   fold.gpuSeconds += fact.gpuSeconds
@@ -251,10 +273,13 @@ function endTrial(fold: SweepFold, fact: FactOf<'trial-ended'>): void {
 
 function considerBest(fold: SweepFold, trial: TrialFold): void {
   const { value } = trial
-  if (value === undefined) return
+  const { best } = fold
+  if (value === undefined || !keepsToConstraints(fold, trial)) {
+    if (best?.trial === trial.number) fold.best = bestOf(fold)
+    return
+  }
   const target = fold.document.metric?.target
   if (target !== undefined && !isBetter(fold, target, value)) fold.targetReached = true
-  const { best } = fold
   // With `summary: last` the best trial's own value may have become worse, and another one be the best now.
   if (best?.trial === trial.number && isBetter(fold, best.value, value)) fold.best = bestOf(fold)
   else if (best === undefined || isAhead(fold, trial.number, value, best)) fold.best = { trial: trial.number, value }
@@ -262,11 +287,19 @@ function considerBest(fold: SweepFold, trial: TrialFold): void {
 
 function bestOf(fold: SweepFold): SweepFold['best'] {
   let best: SweepFold['best']
-  for (const { number, value } of fold.trials.values()) {
-    if (value === undefined) continue
+  for (const trial of fold.trials.values()) {
+    const { number, value } = trial
+    if (value === undefined || !keepsToConstraints(fold, trial)) continue
     if (best === undefined || isAhead(fold, number, value, best)) best = { trial: number, value }
   }
   return best
+}
+
+function keepsToConstraints({ document }: SweepFold, { value, sideValues }: TrialFold): boolean {
+  const { metric, constraints } = document
+  if (constraints === undefined) return true
+  const first = metric === undefined || value === undefined ? {} : { [metric.name]: value }
+  return isFeasible(constraints, { ...Object.fromEntries(sideValues), ...first })
 }
 
 /** Ties go to the lower trial number. */

@@ -8,6 +8,12 @@ import { spaceOf } from './testing/spaces.ts'
 
 const grid = spaceOf({ name: 'a', type: 'int', min: 1, max: 9 }, { name: 'b', type: 'choice', values: ['x', 'y', 'z'] })
 
+const objectives = [
+  { name: 'loss', goal: 'minimize' },
+  { name: 'size', goal: 'maximize' },
+  { name: 'latency', goal: 'minimize' },
+]
+
 const documents = {
   'random and asha': documentOf({ earlyTerminate: { type: 'asha', brackets: 2 } }),
   'random and median': documentOf({ earlyTerminate: { type: 'median' }, metric: { name: 'l', goal: 'maximize' } }),
@@ -18,6 +24,17 @@ const documents = {
   'tpe and sync-hyperband': documentOf({
     method: 'tpe',
     earlyTerminate: { type: 'sync-hyperband', maxResource: 27 },
+  }),
+  'nsga2, two objectives and asha': documentOf({
+    method: 'nsga2',
+    objectives: objectives.slice(0, 2),
+    constraints: [{ name: 'loss', max: 1 }],
+    earlyTerminate: { type: 'asha' },
+  }),
+  'tpe, three objectives and promoting asha': documentOf({
+    method: 'tpe',
+    objectives,
+    earlyTerminate: { type: 'asha', mode: 'promote' },
   }),
   'grid and hyperband': documentOf({ method: 'grid', space: grid, earlyTerminate: { type: 'hyperband', minIter: 1 } }),
 }

@@ -1,4 +1,4 @@
-import type { PastResult } from '@sweep/spec/document/sweep-document'
+import type { Constraint, Metric, PastResult } from '@sweep/spec/document/sweep-document'
 import type { FactBody } from '@sweep/spec/facts'
 import type { Config, SearchSpace } from '@sweep/spec/search-space'
 import type { Levels } from './observations/levels.ts'
@@ -7,6 +7,10 @@ import { type Rng, rngFor } from './rng.ts'
 export interface SamplerSettings {
   /** What `metric.goal` says; samplers turn values into losses with it, so that lower is better inside. */
   readonly goal: 'minimize' | 'maximize'
+  /** All objectives, that of `goal` first; undefined when there is one or none. */
+  readonly objectives?: readonly Metric[] | undefined
+  /** What a trial's values must satisfy; undefined when there is nothing. */
+  readonly constraints?: readonly Constraint[] | undefined
   /** Where trials that are stopped early can be compared; undefined when none is. */
   readonly levels?: Levels | undefined
   /** What was tried before the sweep, in no order; samplers that don't learn ignore it. */

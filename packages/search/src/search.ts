@@ -1,6 +1,6 @@
 import { assertNever } from '@sweep/spec/assert-never'
-import { Pbt, type SweepDocument, trainsPopulation } from '@sweep/spec/document/sweep-document'
-import { asha } from './asha/asha-pruner.ts'
+import { type Metric, Pbt, type SweepDocument, trainsPopulation } from '@sweep/spec/document/sweep-document'
+import { type AshaSettings, asha } from './asha/asha-pruner.ts'
 import { promotingAsha } from './asha/promoting-asha-pruner.ts'
 import { autoSampler } from './auto/auto-sampler.ts'
 import { cmaesSampler } from './cmaes/cmaes-sampler.ts'
@@ -13,8 +13,10 @@ import { wandbHyperband } from './hyperband-wandb/wandb-hyperband-pruner.ts'
 import { lhsSampler } from './lhs/lhs-sampler.ts'
 import { limitsOf } from './limits.ts'
 import { median } from './median/median-pruner.ts'
+import { nsga2Sampler } from './nsga2/nsga2-sampler.ts'
 import { levelsOf } from './observations/levels.ts'
 import { patience } from './patience/patience-pruner.ts'
+import { pb2Sampler } from './pb2/pb2-sampler.ts'
 import { pbtPruner } from './pbt/pbt-pruner.ts'
 import { pbtSampler } from './pbt/pbt-sampler.ts'
 import { percentile } from './percentile/percentile-pruner.ts'
@@ -36,10 +38,12 @@ const SAMPLERS: Record<SweepDocument['method'], Start> = {
   sobol: (document, settings) => startSampler(sobolSampler, document.space, document.seed, settings),
   lhs: (document, settings) => startSampler(lhsSampler, document.space, document.seed, settings),
   tpe: (document, settings) => startSampler(tpeSampler, document.space, document.seed, settings),
+  nsga2: (document, settings) => startSampler(nsga2Sampler, document.space, document.seed, settings),
   gp: (document, settings) => startSampler(gpSampler, document.space, document.seed, settings),
   cmaes: (document, settings) => startSampler(cmaesSampler, document.space, document.seed, settings),
   evolution: (document, settings) => startSampler(evolutionSampler, document.space, document.seed, settings),
   pbt: (document, settings) => startSampler(pbtSampler(pbtOf(document)), document.space, document.seed, settings),
+  pb2: (document, settings) => startSampler(pb2Sampler(pbtOf(document)), document.space, document.seed, settings),
 }
 
 /** The settings of a population; those of a document that names none are its defaults. */
@@ -61,8 +65,10 @@ export function createSearch(document: SweepDocument): Search {
   }
 }
 
-function settingsOf({ metric, earlyTerminate, warmStart }: SweepDocument): SamplerSettings {
-  return { goal: metric?.goal ?? 'minimize', levels: levelsOf(earlyTerminate), past: warmStart?.results ?? [] }
+function settingsOf(document: SweepDocument): SamplerSettings {
+  const { metric, objectives, constraints, earlyTerminate, warmStart } = document
+  const past = warmStart?.results ?? []
+  return { goal: metric?.goal ?? 'minimize', objectives, constraints, levels: levelsOf(earlyTerminate), past }
 }
 
 function createPruner(document: SweepDocument): PrunerRun | undefined {
@@ -76,9 +82,7 @@ function createPruner(document: SweepDocument): PrunerRun | undefined {
     case 'hyperband':
       return startPruner(wandbHyperband, earlyTerminate, metric)
     case 'asha':
-      return earlyTerminate.mode === 'promote'
-        ? startPruner(promotingAsha, earlyTerminate, metric)
-        : startPruner(asha, earlyTerminate, metric)
+      return startAsha({ ...earlyTerminate, objectives: document.objectives }, metric)
     case 'sync-hyperband':
       return startPruner(syncHyperband, earlyTerminate, metric)
     case 'median':
@@ -96,4 +100,10 @@ function createPruner(document: SweepDocument): PrunerRun | undefined {
     default:
       return assertNever(earlyTerminate)
   }
+}
+
+function startAsha(settings: AshaSettings, metric: Metric): PrunerRun {
+  return settings.mode === 'promote'
+    ? startPruner(promotingAsha, settings, metric)
+    : startPruner(asha, settings, metric)
 }

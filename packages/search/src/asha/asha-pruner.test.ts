@@ -2,12 +2,15 @@ import { Asha } from '@sweep/spec/document/sweep-document'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { rngFor } from '../rng.ts'
-import { curves, ended, report, started } from '../testing/histories.ts'
-import { foldAll, maximize, minimize, prunerContract, stopped } from '../testing/pruner-contract.ts'
+import { curves, ended, report, sideReport, started } from '../testing/histories.ts'
+import { foldAll, maximize, minimize, prunerContract, size, stopped } from '../testing/pruner-contract.ts'
 import { asha } from './asha-pruner.ts'
 import { bracketOf, rungAt } from './brackets.ts'
 
 const settings = (overrides: object = {}) => Asha.parse({ type: 'asha', ...overrides })
+
+/** With a second objective. */
+const several = (overrides: object = {}) => ({ ...settings(overrides), objectives: [minimize, size] })
 
 prunerContract(
   asha,
@@ -16,6 +19,7 @@ prunerContract(
     settings({ reductionFactor: 2, brackets: 2 }),
     settings({ reductionFactor: 2, maxResource: 10, resource: 'reports' }),
     settings({ grace: 4, minResource: 2 }),
+    several({ reductionFactor: 2 }),
   ],
   'a trial is judged by those that came before it',
 )
@@ -179,4 +183,83 @@ test('more brackets than doubles can count still leave nearly all trials in the 
 test('a value that is not finite is outside, also as the only one there', () => {
   const state = foldAll(asha, Asha.parse({ type: 'asha' }), [started(1), report(1, 1, Number.NaN)])
   expect(asha.decide(state)[0]?.verdict.reason).toBe('NaN is outside the best of 1 at step 1')
+})
+
+/** Trials that come to step 1 one after the other with these losses of two objectives. */
+function arriving(losses: readonly (readonly [number, number])[]) {
+  return losses.flatMap(([loss, side], index) => [
+    started(index + 1),
+    sideReport(index + 1, 1, side),
+    report(index + 1, 1, loss),
+  ])
+}
+
+describe('with several objectives', () => {
+  const two = several({ reductionFactor: 2 })
+  const three = arriving([
+    [1, 6],
+    [6, 1],
+    [5, 5],
+  ])
+
+  test('who is dominated is stopped, though the first objective is good, and the verdict says by how many', () => {
+    const losses = [
+      [1, 6],
+      [6, 1],
+      [5, 5],
+      [2, 8],
+      [3, 9],
+    ] as const
+    const decisions = asha.decide(foldAll(asha, two, arriving(losses)))
+    expect(decisions.filter(({ trial }) => trial > 3)).toEqual(
+      [4, 5].map((trial) => ({
+        kind: 'prune',
+        trial,
+        attempt: 1,
+        verdict: {
+          reason: `front ${trial - 2}, dominated by ${trial - 3}, is outside the best 2 of ${trial} at step 1`,
+          rung: 0,
+          bracket: 0,
+          resource: 1,
+          value: trial - 2,
+          rank: trial,
+          peers: trial,
+        },
+      })),
+    )
+  })
+
+  test('within a front those with most room around them go on', () => {
+    const crowded = [...three, started(4), sideReport(4, 1, 5.1), report(4, 1, 4.9)]
+    expect(stopped(asha, two, crowded)).toContain(4)
+    const extreme = [...three, started(4), sideReport(4, 1, 9), report(4, 1, 0)]
+    expect(stopped(asha, two, extreme)).not.toContain(4)
+  })
+
+  test('an objective that is no number, or was not reported, is never among the best', () => {
+    const facts = [...arriving([[1, Number.NaN]]), started(2), report(2, 1, 0)]
+    expect(stopped(asha, several(), facts)).toEqual([1, 2])
+  })
+
+  test('an objective counts as it was last reported, by the newest attempt', () => {
+    const early = [...three, started(4), sideReport(4, 0, 9), sideReport(4, 0, 0)]
+    expect(stopped(asha, two, [...early, report(4, 1, 0)])).not.toContain(4)
+    const late = [ended(4, 1, 'lost'), started(4, 2), sideReport(4, 0, 9, 2), sideReport(4, 0, 0, 1)]
+    expect(stopped(asha, two, [...early, ...late, report(4, 1, 7, 2)])).toContain(4)
+    const resumedWithoutSide = [ended(4, 1, 'lost'), started(4, 2), report(4, 1, 0, 2)]
+    expect(stopped(asha, two, [...early, ...resumedWithoutSide])).not.toContain(4)
+  })
+
+  test('where the best of an objective stands for it, the best so far counts', () => {
+    const best = { ...two, objectives: [minimize, { ...size, summary: 'best' as const }] }
+    const facts = [...three, started(4), sideReport(4, 0, 0), sideReport(4, 1, 9), report(4, 1, 4)]
+    expect(stopped(asha, best, facts)).not.toContain(4)
+    expect(stopped(asha, two, facts)).toContain(4)
+  })
+
+  test('an objective that is the same for all changes nothing of the order', () => {
+    const facts = arriving([5, 4, 6, 3, 4.5].map((loss) => [loss, 1]))
+    const one = facts.filter(({ kind }) => kind !== 'side-report')
+    expect(stopped(asha, two, facts)).toEqual(stopped(asha, settings({ reductionFactor: 2 }), one))
+  })
 })

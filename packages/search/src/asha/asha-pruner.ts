@@ -1,21 +1,28 @@
 import type { Asha, Metric } from '@sweep/spec/document/sweep-document'
 import type { FactBody, FactOf } from '@sweep/spec/facts'
 import { isLive, type LiveAttempts, withLiveness } from '../live-attempts.ts'
-import { fromLoss, lossInWords, toLoss } from '../loss.ts'
-import {
-  emptyRanking,
-  lossAt,
-  type Ranking,
-  rankingSize,
-  rankOf,
-  withoutTrial,
-  withTrial,
-} from '../persistent/ranking.ts'
+import { fromLoss, toLoss } from '../loss.ts'
 import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
 import { advanced, noProgress, type Progress, resourceOf, standingLoss, takenUp } from '../progress.ts'
 import type { PruneDecision, Pruner } from '../pruner.ts'
+import { lossesAt, type SideLosses, withSide } from '../side-losses.ts'
 import { bracketOf, type Rung, rungAt } from './brackets.ts'
+import {
+  emptyRung,
+  type RungRanking,
+  rankAtRung,
+  rungSize,
+  shownInWords,
+  thresholdAt,
+  withLosses,
+  withoutLosses,
+} from './rung-ranking.ts'
 import { placeInWords, standingInWords } from './rung-words.ts'
+
+/** What the document says, with all objectives where there are several. */
+export interface AshaSettings extends Asha {
+  readonly objectives?: readonly Metric[] | undefined
+}
 
 interface AshaTrial {
   readonly bracket: number
@@ -25,11 +32,12 @@ interface AshaTrial {
 }
 
 export interface AshaState {
-  readonly settings: Asha
+  readonly settings: AshaSettings
   readonly metric: Metric
   readonly trials: Tree<AshaTrial>
   /** Keys (bracket, rung). */
-  readonly rungs: Tree<Ranking>
+  readonly rungs: Tree<RungRanking>
+  readonly sides: SideLosses
   readonly live: LiveAttempts
   /** Decisions that nobody has carried out yet, by trial. */
   readonly pending: Tree<PruneDecision>
@@ -45,11 +53,13 @@ export interface AshaState {
  * - The verdict falls when the report is folded, so it does not depend on how often `decide` is called.
  * - The loss compared is the best so far when the trial's value is its best (`metric.summary`), the last otherwise. A
  *   report that is not finite is worst there, and never among the best.
+ * - With several objectives the best are those of the lowest non-dominated rank, within one those with most room around
+ *   them; objectives after the first count as they were last reported.
  * - Rungs that a report jumps over are not recorded: its value took more resource than those it would be compared with.
  * - Rungs below `grace` and at `maxResource` compare nothing. Ties go to the lower trial number.
  * - A retried trial keeps what came before the step it took up at; from there on the newest attempt replaces the older.
  */
-export const asha: Pruner<AshaState, Asha> = {
+export const asha: Pruner<AshaState, AshaSettings> = {
   name: 'asha',
 
   init: (settings, metric) => ({
@@ -57,12 +67,20 @@ export const asha: Pruner<AshaState, Asha> = {
     metric,
     trials: undefined,
     rungs: undefined,
+    sides: undefined,
     live: undefined,
     pending: undefined,
   }),
 
   tell(state, fact) {
-    return fact.kind === 'report' ? withValue(state, fact) : withAttempt(state, fact)
+    switch (fact.kind) {
+      case 'side-report':
+        return { ...state, sides: withSide(state.sides, fact, state.settings.objectives ?? []) }
+      case 'report':
+        return withValue(state, fact)
+      default:
+        return withAttempt(state, fact)
+    }
   },
 
   decide: ({ pending }) => Array.from(entries(pending), ({ value }) => value),
@@ -97,21 +115,21 @@ function withValue(state: AshaState, fact: FactOf<'report'>): AshaState {
   return compare(next, fact, trial, rung, standingLoss(progress, loss, metric))
 }
 
-function newTrial(trial: number, settings: Asha): AshaTrial {
+function newTrial(trial: number, settings: AshaSettings): AshaTrial {
   return { bracket: bracketOf(trial, settings), progress: noProgress, compared: [] }
 }
 
-function isOver(resource: number, { maxResource }: Asha): boolean {
+function isOver(resource: number, { maxResource }: AshaSettings): boolean {
   return maxResource !== undefined && resource >= maxResource
 }
 
 /** The rungs without what older attempts recorded at or past the step at which a newer one took up. */
-function cutBack(state: AshaState, number: number, trial: AshaTrial, kept: Progress): Tree<Ranking> {
+function cutBack(state: AshaState, number: number, trial: AshaTrial, kept: Progress): Tree<RungRanking> {
   let rungs = state.rungs
   for (const { rung, entry } of trial.compared) {
     const ranking = find(rungs, trial.bracket, rung)
     if (entry >= kept.history.length && ranking) {
-      rungs = insert(rungs, trial.bracket, rung, withoutTrial(ranking, number))
+      rungs = insert(rungs, trial.bracket, rung, withoutLosses(ranking, number))
     }
   }
   return rungs
@@ -119,23 +137,26 @@ function cutBack(state: AshaState, number: number, trial: AshaTrial, kept: Progr
 
 function compare(state: AshaState, fact: FactOf<'report'>, trial: AshaTrial, rung: Rung, loss: number): AshaState {
   const { settings, metric } = state
-  const ranking = withTrial(find(state.rungs, trial.bracket, rung.index) ?? emptyRanking, fact.trial, loss)
+  const losses = lossesAt(state.sides, fact.trial, loss, settings.objectives ?? [metric])
+  const ranking = withLosses(find(state.rungs, trial.bracket, rung.index) ?? emptyRung, fact.trial, losses)
   const next = { ...state, rungs: insert(state.rungs, trial.bracket, rung.index, ranking) }
-  const peers = rankingSize(ranking)
+  const peers = rungSize(ranking)
   const places = Math.max(1, Math.floor(peers / settings.reductionFactor))
-  const rank = rankOf(ranking, fact.trial)!
-  if ((rank <= places && Number.isFinite(loss)) || !isLive(state.live, fact.trial, fact.attempt)) return next
+  const rank = rankAtRung(ranking, fact.trial)
+  const isMeasured = losses.every(Number.isFinite)
+  if ((rank <= places && isMeasured) || !isLive(state.live, fact.trial, fact.attempt)) return next
 
   // What is not finite is outside, also where nobody else is there.
-  const standing = standingInWords(Number.isFinite(loss) ? rank : Number.POSITIVE_INFINITY, places)
+  const standing = standingInWords(isMeasured ? rank : Number.POSITIVE_INFINITY, places)
   const where = placeInWords(settings.resource, rung.resource)
+  const threshold = thresholdAt(ranking, places, metric)
   const verdict = {
-    reason: `${lossInWords(loss, metric)} is ${standing} of ${peers} at ${where}`,
+    reason: `${shownInWords(ranking, fact.trial, metric)} is ${standing} of ${peers} at ${where}`,
     rung: rung.index,
     bracket: trial.bracket,
     resource: rung.resource,
     value: fromLoss(loss, metric),
-    threshold: fromLoss(lossAt(ranking, places - 1)!, metric),
+    ...(threshold !== undefined && { threshold }),
     rank,
     peers,
   }

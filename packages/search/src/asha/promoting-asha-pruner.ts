@@ -1,45 +1,49 @@
-import type { Asha, Metric } from '@sweep/spec/document/sweep-document'
+import type { Metric } from '@sweep/spec/document/sweep-document'
 import type { FactBody, FactOf, Verdict } from '@sweep/spec/facts'
 import { type LiveAttempts, withLiveness } from '../live-attempts.ts'
-import { fromLoss, lossInWords, toLoss } from '../loss.ts'
+import { fromLoss, toLoss } from '../loss.ts'
 import { type PausedAttempts, withPauses } from '../paused-attempts.ts'
-import {
-  emptyRanking,
-  lossAt,
-  type Ranking,
-  rankingSize,
-  rankOf,
-  withoutTrial,
-  withTrial,
-} from '../persistent/ranking.ts'
-import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
+import { type Entry, entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
 import { advanced, noProgress, type Progress, resourceOf, standingLoss, takenUp } from '../progress.ts'
 import type { Decision, Pruner } from '../pruner.ts'
+import { lossesAt, type SideLosses, withSide } from '../side-losses.ts'
+import type { AshaSettings } from './asha-pruner.ts'
 import { bracketOf, type Rung, rungAt } from './brackets.ts'
+import {
+  emptyRung,
+  type RungRanking,
+  rankAtRung,
+  rungSize,
+  shownInWords,
+  thresholdAt,
+  withLosses,
+  withoutLosses,
+} from './rung-ranking.ts'
 import { placeInWords, standingInWords } from './rung-words.ts'
 
 interface ClimbingTrial {
   readonly bracket: number
   readonly progress: Progress
-  /** The highest rung it was recorded at, and the loss that stands for it there; absent below the first. */
-  readonly top: { readonly rung: Rung; readonly loss: number } | undefined
+  /** The highest rung it was recorded at, and the losses that stand for it there; absent below the first. */
+  readonly top: { readonly rung: Rung; readonly losses: readonly number[] } | undefined
   /** It may go on from there; until then it is held. */
   readonly isPromoted: boolean
 }
 
 interface RungState {
-  readonly ranking: Ranking
-  /** Paused trials whose top rung it is, keyed (loss, trial) as they are ranked; the value is the attempt. */
+  readonly ranking: RungRanking
+  /** Paused trials whose top rung it is, keyed (first loss, trial); the value is the attempt. */
   readonly waiting: Tree<number>
 }
 
 export interface PromotingAshaState {
-  readonly settings: Asha
+  readonly settings: AshaSettings
   readonly metric: Metric
   readonly noMoreTrials: boolean
   readonly trials: Tree<ClimbingTrial>
   /** Keys (minus how often the lowest resource was multiplied, bracket): the highest resource first. */
   readonly rungs: Tree<RungState>
+  readonly sides: SideLosses
   readonly live: LiveAttempts
   readonly paused: PausedAttempts
   /** What running trials are asked and nobody has carried out yet, by trial. */
@@ -63,9 +67,11 @@ export interface PromotingAshaState {
  *   `maxResource` there is always a further rung.
  * - A trial that runs again keeps the rungs it went on from, so that one without a checkpoint isn't paused at them a second
  *   time; its newest values there replace the older ones.
+ * - With several objectives the best are those of the lowest non-dominated rank, within one those with most room around
+ *   them; objectives after the first count as they were last reported.
  * - Ties go to the lower trial number. A trial that a person takes up again goes on from its rung as if promoted.
  */
-export const promotingAsha: Pruner<PromotingAshaState, Asha> = {
+export const promotingAsha: Pruner<PromotingAshaState, AshaSettings> = {
   name: 'asha',
 
   init: (settings, metric) => ({
@@ -74,6 +80,7 @@ export const promotingAsha: Pruner<PromotingAshaState, Asha> = {
     noMoreTrials: false,
     trials: undefined,
     rungs: undefined,
+    sides: undefined,
     live: undefined,
     paused: undefined,
     pending: undefined,
@@ -81,6 +88,8 @@ export const promotingAsha: Pruner<PromotingAshaState, Asha> = {
 
   tell(state, fact) {
     switch (fact.kind) {
+      case 'side-report':
+        return { ...state, sides: withSide(state.sides, fact, state.settings.objectives ?? []) }
       case 'report':
         return withValue(state, fact)
       case 'no-more-trials':
@@ -95,7 +104,7 @@ export const promotingAsha: Pruner<PromotingAshaState, Asha> = {
   decide(state) {
     const decisions = Array.from(entries(state.pending), ({ value }) => value)
     for (const { value: rung } of entries(state.rungs)) {
-      for (const { b: trial, value: attempt } of entries(rung.waiting)) {
+      for (const { b: trial, value: attempt } of waitingInOrder(rung)) {
         if (!isPromotable(state, rung, trial)) break
         const verdict = verdictOf(state, trial, find(state.trials, trial)!)
         decisions.push({ kind: 'resume', trial, attempt, verdict })
@@ -132,8 +141,8 @@ function withoutPlaces(before: PromotingAshaState, number: number): PromotingAsh
       bracket,
       { index },
       {
-        ranking: withoutTrial(ranking, number),
-        waiting: remove(waiting, top.loss, number),
+        ranking: withoutLosses(ranking, number),
+        waiting: remove(waiting, top.losses[0]!, number),
       },
     )
   }
@@ -154,10 +163,12 @@ function withValue(state: PromotingAshaState, fact: FactOf<'report'>): Promoting
   if (rung === undefined || rung.resource <= kept.reached || rung.resource < settings.grace || isOver) {
     return { ...state, trials: insert(state.trials, fact.trial, 0, trial) }
   }
-  return arrived(state, fact.trial, trial, rung, standingLoss(progress, loss, metric))
+  const standing = standingLoss(progress, loss, metric)
+  const losses = lossesAt(state.sides, fact.trial, standing, settings.objectives ?? [metric])
+  return arrived(state, fact.trial, trial, rung, losses)
 }
 
-function newTrial(trial: number, settings: Asha): ClimbingTrial {
+function newTrial(trial: number, settings: AshaSettings): ClimbingTrial {
   return { bracket: bracketOf(trial, settings), progress: noProgress, top: undefined, isPromoted: false }
 }
 
@@ -167,14 +178,14 @@ function arrived(
   number: number,
   trial: ClimbingTrial,
   rung: Rung,
-  loss: number,
+  losses: readonly number[],
 ): PromotingAshaState {
   const before = rungOf(state, trial.bracket, rung)
-  const next = withRung(state, trial.bracket, rung, { ...before, ranking: withTrial(before.ranking, number, loss) })
+  const next = withRung(state, trial.bracket, rung, { ...before, ranking: withLosses(before.ranking, number, losses) })
   const highest = trial.top?.rung.index ?? -1
   if (rung.index < highest) return { ...next, trials: insert(next.trials, number, 0, trial) }
   const isPromoted = rung.index === highest && trial.isPromoted
-  return settled(next, number, { ...trial, top: { rung, loss }, isPromoted })
+  return settled(next, number, { ...trial, top: { rung, losses }, isPromoted })
 }
 
 /** Stores a trial, with what is asked of it and offered to it as it stands now. */
@@ -184,13 +195,13 @@ function settled(state: PromotingAshaState, number: number, trial: ClimbingTrial
   let next: PromotingAshaState = { ...state, trials: insert(state.trials, number, 0, stands) }
   const before = find(state.trials, number)
   if (before?.top !== undefined) {
-    const { rung, loss } = before.top
+    const { rung, losses } = before.top
     const left = rungOf(next, before.bracket, rung)
-    next = withRung(next, before.bracket, rung, { ...left, waiting: remove(left.waiting, loss, number) })
+    next = withRung(next, before.bracket, rung, { ...left, waiting: remove(left.waiting, losses[0]!, number) })
   }
   const { top } = stands
   if (top === undefined || stands.isPromoted) return { ...next, pending: remove(next.pending, number) }
-  const isHopeless = !Number.isFinite(top.loss)
+  const isHopeless = !top.losses.every(Number.isFinite)
   if (attempt !== undefined) {
     const kind = isHopeless ? 'prune' : 'pause'
     const decision: Decision = { kind, trial: number, attempt, verdict: verdictOf(next, number, stands) }
@@ -200,27 +211,33 @@ function settled(state: PromotingAshaState, number: number, trial: ClimbingTrial
   const paused = find(state.paused, number)
   if (paused === undefined || isHopeless) return next
   const entered = rungOf(next, stands.bracket, top.rung)
-  const waiting = insert(entered.waiting, top.loss, number, paused)
+  const waiting = insert(entered.waiting, top.losses[0]!, number, paused)
   return withRung(next, stands.bracket, top.rung, { ...entered, waiting })
 }
 
 /** A running trial that is promotable needs no pause. */
 function promotedAtOnce(state: PromotingAshaState, number: number, trial: ClimbingTrial): ClimbingTrial {
   const { top, isPromoted, bracket } = trial
-  if (top === undefined || isPromoted || !Number.isFinite(top.loss)) return trial
+  if (top === undefined || isPromoted || !top.losses.every(Number.isFinite)) return trial
   return isPromotable(state, rungOf(state, bracket, top.rung), number) ? { ...trial, isPromoted: true } : trial
 }
 
 function isPromotable(state: PromotingAshaState, { ranking }: RungState, trial: number): boolean {
-  return rankOf(ranking, trial)! <= placesIn(state, ranking)
+  return rankAtRung(ranking, trial) <= placesIn(state, ranking)
 }
 
-function placesIn({ settings, noMoreTrials }: PromotingAshaState, ranking: Ranking): number {
-  return Math.max(noMoreTrials ? 1 : 0, Math.floor(rankingSize(ranking) / settings.reductionFactor))
+/** As they are ranked; the loss of one objective is what they are kept by. */
+function waitingInOrder({ ranking, waiting }: RungState): Iterable<Entry<number>> {
+  if (ranking.vectors === undefined) return entries(waiting)
+  return [...entries(waiting)].sort((a, b) => rankAtRung(ranking, a.b) - rankAtRung(ranking, b.b))
+}
+
+function placesIn({ settings, noMoreTrials }: PromotingAshaState, ranking: RungRanking): number {
+  return Math.max(noMoreTrials ? 1 : 0, Math.floor(rungSize(ranking) / settings.reductionFactor))
 }
 
 function rungOf({ rungs }: PromotingAshaState, bracket: number, { index }: Pick<Rung, 'index'>): RungState {
-  return find(rungs, -(bracket + index), bracket) ?? { ranking: emptyRanking, waiting: undefined }
+  return find(rungs, -(bracket + index), bracket) ?? { ranking: emptyRung, waiting: undefined }
 }
 
 function withRung(
@@ -234,12 +251,13 @@ function withRung(
 
 function verdictOf(state: PromotingAshaState, number: number, { bracket, top }: ClimbingTrial): Verdict {
   const { metric, settings } = state
-  const { rung, loss } = top!
+  const { rung, losses } = top!
   const { ranking } = rungOf(state, bracket, rung)
-  const peers = rankingSize(ranking)
-  const rank = rankOf(ranking, number)!
+  const peers = rungSize(ranking)
+  const rank = rankAtRung(ranking, number)
   const places = placesIn(state, ranking)
-  const value = lossInWords(loss, metric)
+  const value = shownInWords(ranking, number, metric)
+  const threshold = places === 0 ? undefined : thresholdAt(ranking, places, metric)
   const where = placeInWords(settings.resource, rung.resource)
   const standing = standingInWords(rank, places)
   return {
@@ -250,8 +268,8 @@ function verdictOf(state: PromotingAshaState, number: number, { bracket, top }: 
     rung: rung.index,
     bracket,
     resource: rung.resource,
-    value: fromLoss(loss, metric),
-    ...(places === 0 ? {} : { threshold: fromLoss(lossAt(ranking, places - 1)!, metric) }),
+    value: fromLoss(losses[0]!, metric),
+    ...(threshold !== undefined && { threshold }),
     rank,
     peers,
   }

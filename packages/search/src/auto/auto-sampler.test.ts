@@ -4,6 +4,7 @@ import { createSearch } from '../search.ts'
 import { documentOf, mixedSpace } from '../testing/documents.ts'
 import { created } from '../testing/histories.ts'
 import { learningContract } from '../testing/learning-contract.ts'
+import { objectivesContract } from '../testing/objectives-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { autoSampler } from './auto-sampler.ts'
@@ -11,13 +12,22 @@ import { chooseMethod, type Situation } from './choose-method.ts'
 
 samplerContract(autoSampler, allSpaces)
 learningContract('auto', 14)
+objectivesContract('auto', 40)
 
-const plain: Situation = { numbers: 4, choices: 0, conditional: 0, stopsEarly: false, hasBeliefs: false, ended: 50 }
+const plain: Situation = {
+  objectives: 1,
+  numbers: 4,
+  choices: 0,
+  conditional: 0,
+  stopsEarly: false,
+  hasBeliefs: false,
+  ended: 50,
+}
 
 test.each<[string, Partial<Situation>, string]>([
   ['few trials', { ended: 0 }, 'gp'],
   ['few trials over choices and conditions', { choices: 3, conditional: 2 }, 'gp'],
-  ['priors or past results to begin from', { hasBeliefs: true, ended: 3 }, 'tpe'],
+  ['priors or past results to begin from', { hasBeliefs: true, ended: 3 }, 'gp'],
   ['priors that the trials have overtaken', { hasBeliefs: true }, 'gp'],
   ['trials that are stopped early', { stopsEarly: true, ended: 0 }, 'cmaes'],
   ['trials over choices alone that are stopped early', { stopsEarly: true, numbers: 0, choices: 3 }, 'evolution'],
@@ -25,6 +35,12 @@ test.each<[string, Partial<Situation>, string]>([
   ['thousands of trials over numbers', { ended: 5000 }, 'cmaes'],
   ['thousands of trials with choices', { choices: 1, ended: 5000 }, 'evolution'],
   ['thousands of trials with conditions', { conditional: 1, ended: 5000 }, 'evolution'],
+  ['several objectives', { objectives: 2, ended: 0 }, 'tpe'],
+  [
+    'several objectives and many trials, whatever else there is',
+    { objectives: 3, stopsEarly: true, ended: 100 },
+    'nsga2',
+  ],
   ['choices alone, for long', { numbers: 0, choices: 6, ended: 5000 }, 'evolution'],
 ])('%s', (_, situation, method) => {
   const pick = chooseMethod({ ...plain, ...situation })
@@ -44,6 +60,27 @@ function firstReason(trials: number, space: typeof mixedSpace): string {
   }
   return sampler.ask(1).suggestions[0]!.reason
 }
+
+test('with several objectives it says which method was picked for them', () => {
+  const objectives = [
+    { name: 'loss', goal: 'minimize' },
+    { name: 'size', goal: 'maximize' },
+  ]
+  const space = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
+  let { sampler } = createSearch(documentOf({ method: 'auto', space, objectives }))
+  for (let trial = 1; trial <= 101; trial += 1) {
+    const [suggestion] = sampler.ask(1).suggestions
+    const { config, draw, reason } = suggestion!
+    expect(reason).toMatch(
+      trial <= 100 ? /^tpe: .*\(2 objectives, and up to 100/ : /^nsga2: child .*\(2 objectives, and over/,
+    )
+    const [x, y] = [Number(config['x']), Number(config['y'])]
+    const values = { loss: (x - 0.3) ** 2 + y, size: x - y }
+    sampler = sampler
+      .tell(created(trial, config, draw))
+      .tell({ kind: 'trial-ended', trial, state: 'completed', value: values.loss, values, reason: 'test' })
+  }
+})
 
 test('every suggestion says which method was picked, and why', () => {
   const numbers = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })

@@ -2,7 +2,8 @@ import { assertNever } from '@sweep/spec/assert-never'
 import { type CmaesState, cmaesSampler } from '../cmaes/cmaes-sampler.ts'
 import { type EvolutionState, evolutionSampler } from '../evolution/evolution-sampler.ts'
 import { type GpState, gpSampler } from '../gp/gp-sampler.ts'
-import { RankedTrials } from '../observations/observations.ts'
+import { type Nsga2State, nsga2Sampler } from '../nsga2/nsga2-sampler.ts'
+import { RankedTrials } from '../observations/ranked-trials.ts'
 import type { Asked, RngAt, Sampler } from '../sampler.ts'
 import { type TpeState, tpeSampler } from '../tpe/tpe-sampler.ts'
 import { chooseMethod, conditionalCount, type Pick, type Situation } from './choose-method.ts'
@@ -15,6 +16,8 @@ export interface AutoState {
   /** There when it may be picked at some time, and then told of everything from the first trial on. */
   readonly cmaes: CmaesState | undefined
   readonly evolution: EvolutionState | undefined
+  /** Its `issued` and `observations` are those of `gp` too. */
+  readonly nsga2: Nsga2State
 }
 
 /**
@@ -27,13 +30,14 @@ export const autoSampler: Sampler<AutoState> = {
   init(space, settings) {
     const tpe = tpeSampler.init(space, settings)
     const situation = {
+      objectives: settings.objectives?.length ?? 1,
       numbers: tpe.axes.filter(({ kind }) => kind === 'numeric').length,
       choices: tpe.axes.filter(({ kind }) => kind === 'choice').length,
       conditional: conditionalCount(space),
       stopsEarly: settings.levels !== undefined,
       hasBeliefs: tpe.beliefs.kernels.length > 0,
     }
-    // With more trials only this one follows the others: gp and tpe, which share what is observed.
+    // With more trials only this one follows the others: gp, tpe and nsga2, which share what is observed.
     const late = chooseMethod({ ...situation, ended: Number.POSITIVE_INFINITY }).method
     return {
       situation,
@@ -41,6 +45,7 @@ export const autoSampler: Sampler<AutoState> = {
       tpe,
       cmaes: late === 'cmaes' ? cmaesSampler.init(space, settings) : undefined,
       evolution: late === 'evolution' ? evolutionSampler.init(space, settings) : undefined,
+      nsga2: nsga2Sampler.init(space, settings),
     }
   },
 
@@ -60,16 +65,20 @@ export const autoSampler: Sampler<AutoState> = {
   },
 }
 
-function askPicked({ gp, tpe, cmaes, evolution }: AutoState, { method }: Pick, count: number, rngAt: RngAt): Asked {
+function askPicked(state: AutoState, { method }: Pick, count: number, rngAt: RngAt): Asked {
+  const { gp, tpe, cmaes, evolution, nsga2 } = state
+  const shared = { issued: gp.design.issued, observations: gp.observations }
   switch (method) {
     case 'gp':
       return gpSampler.ask(gp, count, rngAt)
     case 'tpe':
-      return tpeSampler.ask({ ...tpe, issued: gp.design.issued, observations: gp.observations }, count, rngAt)
+      return tpeSampler.ask({ ...tpe, ...shared }, count, rngAt)
     case 'cmaes':
       return cmaesSampler.ask(cmaes!, count, rngAt)
     case 'evolution':
       return evolutionSampler.ask(evolution!, count, rngAt)
+    case 'nsga2':
+      return nsga2Sampler.ask({ ...nsga2, ...shared }, count, rngAt)
     default:
       return assertNever(method)
   }

@@ -1,10 +1,11 @@
 import type { SearchSpace } from '@sweep/spec/search-space'
 
 /** The methods that `auto` picks from. */
-export type Picked = 'tpe' | 'gp' | 'cmaes' | 'evolution'
+export type Picked = 'tpe' | 'gp' | 'cmaes' | 'evolution' | 'nsga2'
 
 /** What of a sweep decides which method suits it. */
 export interface Situation {
+  readonly objectives: number
   /** Parameters that have more than one value: those with numbers in order, and those with unordered choices. */
   readonly numbers: number
   readonly choices: number
@@ -23,15 +24,19 @@ export interface Pick {
   readonly why: string
 }
 
-/** Beliefs are followed for so many trials; from then on the trials themselves tell more. */
+/** With trials that are stopped early beliefs are followed for so many; from then on the trials themselves tell more. */
 const BELIEVED_TRIALS = 16
 /** A Gaussian process gains little from further trials after so many, and its cost grows. */
 const MODELLED_TRIALS = 300
 
+/** With several objectives the front is known well enough after so many; from then on children of it are better still. */
+const MODELLED_FOR_SEVERAL = 100
+
 /** Which method proposes the next config, and why, in words for the facts. */
 export function chooseMethod(situation: Situation): Pick {
-  const { numbers, choices, conditional, stopsEarly, hasBeliefs, ended } = situation
-  if (hasBeliefs && ended < BELIEVED_TRIALS) {
+  const { objectives, numbers, choices, conditional, stopsEarly, hasBeliefs, ended } = situation
+  if (objectives > 1) return pickForSeveral(objectives, ended)
+  if (stopsEarly && hasBeliefs && ended < BELIEVED_TRIALS) {
     return { method: 'tpe', why: `it begins from priors and past results for ${BELIEVED_TRIALS} trials` }
   }
   if (stopsEarly) {
@@ -44,6 +49,17 @@ export function chooseMethod(situation: Situation): Pick {
   const many = `over ${MODELLED_TRIALS} trials have ended`
   if (choices === 0 && conditional === 0) return { method: 'cmaes', why: `${many}, and all parameters are numbers` }
   return { method: 'evolution', why: `${many}, over ${numbers} numbers and ${choices} choices` }
+}
+
+/** Both learn from several objectives, and a model learns more from each of few trials. */
+function pickForSeveral(objectives: number, ended: number): Pick {
+  if (ended < MODELLED_FOR_SEVERAL) {
+    return {
+      method: 'tpe',
+      why: `${objectives} objectives, and up to ${MODELLED_FOR_SEVERAL} trials a model learns most from each`,
+    }
+  }
+  return { method: 'nsga2', why: `${objectives} objectives, and over ${MODELLED_FOR_SEVERAL} trials have ended` }
 }
 
 export function conditionalCount({ parameters }: SearchSpace): number {

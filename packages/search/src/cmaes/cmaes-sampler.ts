@@ -1,4 +1,5 @@
 import type { Config } from '@sweep/spec/search-space'
+import { believedAxes } from '../beliefs/believed-axes.ts'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
 import { inWords } from '../loss.ts'
 import { nothingObserved, type Observations, observe, standingOf } from '../observations/observations.ts'
@@ -6,6 +7,7 @@ import { find } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import { sampleIndex } from '../sample.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
+import { beliefsOf } from '../tpe/beliefs.ts'
 import { type Coordinates, configAtPoint, coordinatesOf } from './coordinates.ts'
 import { drawStep, type Gaussian } from './gaussian.ts'
 import { learned, type Model, startModel } from './model.ts'
@@ -16,6 +18,7 @@ export interface CmaesState {
   readonly coordinates: Coordinates
   readonly observations: Observations
   readonly model: Model
+  readonly hasBeliefs: boolean
   /** Trials that have ended since the model last learned. */
   readonly told: readonly number[]
 }
@@ -40,13 +43,14 @@ export const cmaesSampler: Sampler<CmaesState> = {
 
   init(space, settings) {
     const coordinates = coordinatesOf(space)
-    const issued = nothingIssued(space)
+    const { kernels } = beliefsOf(space, coordinates.axes, settings)
     return {
-      issued,
+      issued: nothingIssued(space),
       settings,
       coordinates,
       observations: nothingObserved(settings),
-      model: startModel(coordinates, 0),
+      model: startModel(coordinates, 0, believedAxes(coordinates.axes, kernels)),
+      hasBeliefs: kernels.length > 0,
       told: [],
     }
   },
@@ -88,7 +92,7 @@ function hasOutcome(observations: Observations, trial: number): boolean {
 }
 
 function propose(
-  { issued, coordinates, model }: CmaesState,
+  { issued, coordinates, model, hasBeliefs }: CmaesState,
   draw: number,
   rng: Rng,
   isIssued: (config: Config) => boolean,
@@ -101,8 +105,9 @@ function propose(
       sampleIndex(blended(probabilities, coordinates.choices[index]!.prior, tries / TRIES), rng),
     )
     const config = configAtPoint(coordinates, issued.ordered, point, picks, rng)
-    if (!isIssued(config))
-      return { config, reason: isFirst ? 'the middle of every range' : why(model, coordinates, tries) }
+    if (isIssued(config)) continue
+    const start = hasBeliefs ? 'where good values are believed to be' : 'the middle of every range'
+    return { config, reason: isFirst ? start : why(model, coordinates, tries) }
   }
   return undefined
 }

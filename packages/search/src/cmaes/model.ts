@@ -1,3 +1,4 @@
+import type { BelievedAxis } from '../beliefs/believed-axes.ts'
 import { exactExp } from '../exact-math.ts'
 import type { Observations } from '../observations/observations.ts'
 import { find } from '../persistent/tree.ts'
@@ -5,7 +6,7 @@ import { rngFor } from '../rng.ts'
 import { SOBOL_DIMENSIONS, sobolDigits } from '../sobol/sobol-sequence.ts'
 import { type ChoiceDistribution, learnedChoice } from './choice-distribution.ts'
 import { type Coordinates, cellAt, drawInCell } from './coordinates.ts'
-import { deviation, type Gaussian, startGaussian, updated } from './gaussian.ts'
+import { deviation, type Gaussian, scaled, startGaussian, updated } from './gaussian.ts'
 import { comparePlaces, isFlat, type Ranked, ranked, rankWeights } from './generation.ts'
 import { withMargin } from './margin.ts'
 import { populationSize, type Strategy, strategyOf } from './strategy.ts'
@@ -30,16 +31,35 @@ const FINE_ENOUGH = 1e-5
 /** Hansen 2016, section B.3, ConditionCov, for the roots. */
 const MOST_ELONGATED = 1e7
 
-/** The first run starts in the middle of every range; each restart further along a sequence that covers the space. */
-export function startModel(coordinates: Coordinates, restarts: number): Model {
-  const { axes, numeric, choices } = coordinates
+/**
+ * The first run starts in the middle of every range, or where good values are believed to be; each restart further along
+ * a sequence that covers the space.
+ *
+ * @param believed by axis
+ */
+export function startModel(
+  coordinates: Coordinates,
+  restarts: number,
+  believed: readonly (BelievedAxis | undefined)[] = [],
+): Model {
+  const { axes, numeric, numericAt, choices, choiceAt } = coordinates
   const strategy = strategyOf(numeric.length, populationSize(axes.length, restarts))
   // The point after the first of the Sobol' sequence is the centre; so are the coordinates past its dimensions.
-  const mean = Float64Array.from(numeric, (_, j) =>
-    j < SOBOL_DIMENSIONS ? sobolDigits(j, restarts + 1) / 2 ** 32 : 0.5,
+  const numbers = numericAt.map((at) => ofKind('numeric', believed[at]))
+  const mean = Float64Array.from(numeric, (_, j) => {
+    return numbers[j]?.center ?? (j < SOBOL_DIMENSIONS ? sobolDigits(j, restarts + 1) / 2 ** 32 : 0.5)
+  })
+  const widths = Float64Array.from(numbers, (belief) =>
+    Math.min(1, (belief?.sigma ?? FIRST_STEP_SIZE) / FIRST_STEP_SIZE),
   )
-  const gaussian = marginKept(coordinates, strategy, startGaussian(mean, FIRST_STEP_SIZE, strategy))
-  return { strategy, gaussian, choices: choices.map(({ prior }) => prior), restarts, generation: 0, best: undefined }
+  const start = scaled(startGaussian(mean, FIRST_STEP_SIZE, strategy), widths)
+  const gaussian = marginKept(coordinates, strategy, start)
+  const probabilities = choices.map(({ prior }, i) => ofKind('choice', believed[choiceAt[i]!])?.probabilities ?? prior)
+  return { strategy, gaussian, choices: probabilities, restarts, generation: 0, best: undefined }
+}
+
+function ofKind<K extends BelievedAxis['kind']>(kind: K, belief: BelievedAxis | undefined) {
+  return belief?.kind === kind ? (belief as Extract<BelievedAxis, { kind: K }>) : undefined
 }
 
 /** The model after one generation of `strategy.lambda` ended trials, wherever their configs came from. */

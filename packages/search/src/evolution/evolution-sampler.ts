@@ -1,17 +1,22 @@
 import type { Config } from '@sweep/spec/search-space'
+import { believedConfig } from '../beliefs/believed-config.ts'
 import { type Coordinates, configAtPoint, coordinatesOf } from '../cmaes/coordinates.ts'
+import { SearchRegion } from '../gp/search-region.ts'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
-import { nothingObserved, type Observations, observe, RankedTrials } from '../observations/observations.ts'
+import { nothingObserved, type Observations, observe } from '../observations/observations.ts'
+import { RankedTrials } from '../observations/ranked-trials.ts'
 import { find } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import { sampleIndex } from '../sample.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
+import { type Beliefs, beliefsOf } from '../tpe/beliefs.ts'
 import { type Offspring, offspringOf } from './offspring.ts'
 
 export interface EvolutionState {
   readonly issued: IssuedConfigs
   readonly settings: SamplerSettings
   readonly coordinates: Coordinates
+  readonly beliefs: Beliefs
   readonly observations: Observations
 }
 
@@ -33,7 +38,8 @@ export const evolutionSampler: Sampler<EvolutionState> = {
 
   init(space, settings) {
     const coordinates = coordinatesOf(space)
-    return { issued: nothingIssued(space), settings, coordinates, observations: nothingObserved(settings) }
+    const beliefs = beliefsOf(space, coordinates.axes, settings)
+    return { issued: nothingIssued(space), settings, coordinates, beliefs, observations: nothingObserved(settings) }
   },
 
   tell(state, fact) {
@@ -68,7 +74,7 @@ function populationOf({ coordinates }: Observations, ranked: RankedTrials): read
 }
 
 function propose(
-  { issued, coordinates }: EvolutionState,
+  { issued, coordinates, beliefs }: EvolutionState,
   population: readonly Float64Array[],
   trials: number,
   draw: number,
@@ -76,6 +82,10 @@ function propose(
   isIssued: (config: Config) => boolean,
 ): { config: Config; reason: string } | undefined {
   const configOf = ({ point, picks }: Offspring) => configAtPoint(coordinates, issued.ordered, point, picks, rng)
+  if (beliefs.kernels.length > 0 && population.length === 0) {
+    const believed = believedConfig(beliefs, new SearchRegion(issued.ordered, coordinates.axes), draw, rng)
+    return believed && isIssued(believed.config) ? undefined : believed
+  }
   if (draw === 0) {
     const config = configOf(middleOf(coordinates, rng))
     return isIssued(config) ? undefined : { config, reason: 'the middle of every range' }

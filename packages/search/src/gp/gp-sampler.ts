@@ -1,18 +1,15 @@
+import { believedConfig } from '../beliefs/believed-config.ts'
 import { exactExp } from '../exact-math.ts'
 import { drawUnissued, proposalsAfter } from '../issued-configs.ts'
 import { inWords } from '../loss.ts'
-import {
-  nothingObserved,
-  type Observations,
-  observe,
-  pendingPoints,
-  RankedTrials,
-} from '../observations/observations.ts'
-import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
+import { nothingObserved, type Observations, observe, pendingPoints } from '../observations/observations.ts'
+import { RankedTrials } from '../observations/ranked-trials.ts'
+import type { Asked, RngAt, Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
 import { sobolSampler } from '../sobol/sobol-sampler.ts'
 import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { byName } from '../space/quantile.ts'
 import type { SpaceFillingState } from '../space-filling/space-filling-sampler.ts'
+import { type Beliefs, beliefsOf } from '../tpe/beliefs.ts'
 import { fitKernel, type Sample } from './fit-kernel.ts'
 import type { KernelParameters } from './kernel.ts'
 import { learnedTrials, shownRanks } from './learned-trials.ts'
@@ -26,6 +23,7 @@ export interface GpState {
   readonly design: SpaceFillingState
   readonly settings: SamplerSettings
   readonly axes: readonly Axis[]
+  readonly beliefs: Beliefs
   readonly observations: Observations
 }
 
@@ -58,13 +56,24 @@ const NAMED = 3
  *
  * Trials that still run count as if they had given what the model expects of them ("kriging believer", Ginsbourger et al.
  * 2010, "Kriging is well-suited to parallelize optimization", section 3), so parallel ones keep their distance.
+ *
+ * Where there are beliefs, the first configs are those believed in and others near by, half of them. The model then goes
+ * by the trials alone: to weight the improvement by the beliefs (piBO, Hvarfner et al. 2022, arXiv 2204.11051) gained
+ * less where they are right than it lost where they mislead (docs/search/gp.md).
  */
 export const gpSampler: Sampler<GpState> = {
   name: 'gp',
 
   init(space, settings) {
     const axes = byName(space.parameters).flatMap((parameter) => axisOf(parameter) ?? [])
-    return { design: sobolSampler.init(space, settings), settings, axes, observations: nothingObserved(settings) }
+    const beliefs = beliefsOf(space, axes, settings)
+    return {
+      design: sobolSampler.init(space, settings),
+      settings,
+      axes,
+      beliefs,
+      observations: nothingObserved(settings),
+    }
   },
 
   tell(state, fact) {
@@ -74,12 +83,13 @@ export const gpSampler: Sampler<GpState> = {
   },
 
   ask(state, count, rngAt) {
-    const { design, axes, observations } = state
+    const { design, axes, beliefs, observations } = state
     const ranked = new RankedTrials(observations)
     const isTooEarly = ranked.length < STARTUP || ranked.compared === 0
-    if (isTooEarly || axes.length === 0) return sobolSampler.ask(design, count, rngAt)
+    if (axes.length === 0 || (isTooEarly && beliefs.kernels.length === 0)) return sobolSampler.ask(design, count, rngAt)
     const { issued } = design
     const region = new SearchRegion(issued.ordered, axes)
+    if (isTooEarly) return askBelieved(state, region, count, rngAt)
     const model = modelOf(state, ranked, region)
     const pending = pendingPoints(observations)
     const suggestions: Suggestion[] = []
@@ -101,6 +111,28 @@ export const gpSampler: Sampler<GpState> = {
     }
     return { suggestions, exhausted: suggestions.length < count }
   },
+}
+
+/** Before there is a model, where there are beliefs. */
+function askBelieved(
+  { design: { issued }, beliefs }: GpState,
+  region: SearchRegion,
+  count: number,
+  rngAt: RngAt,
+): Asked {
+  const suggestions: Suggestion[] = []
+  const proposals = proposalsAfter(issued)
+  while (suggestions.length < count && !proposals.isUsedUp) {
+    const draw = issued.nextDraw + suggestions.length
+    const rng = rngAt(draw)
+    const believed = believedConfig(beliefs, region, draw, rng)
+    const isUsed = believed !== undefined && !proposals.isIssued(believed.config)
+    const config = isUsed ? believed.config : drawUnissued(issued, rng, proposals.isIssued)
+    if (config === undefined) break
+    proposals.add(config)
+    suggestions.push({ config, reason: isUsed ? believed.reason : 'drawn at random, beside what is believed', draw })
+  }
+  return { suggestions, exhausted: suggestions.length < count }
 }
 
 interface Model {

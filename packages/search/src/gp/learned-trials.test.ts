@@ -1,6 +1,7 @@
 import type { FactBody } from '@sweep/spec/facts'
 import { expect, test } from 'vitest'
-import { nothingObserved, observe, RankedTrials } from '../observations/observations.ts'
+import { nothingObserved, observe } from '../observations/observations.ts'
+import { RankedTrials } from '../observations/ranked-trials.ts'
 import { axisOf } from '../space/axis.ts'
 import { created, report } from '../testing/histories.ts'
 import { spaceOf } from '../testing/spaces.ts'

@@ -1,4 +1,5 @@
-import type { Observations, RankedTrials } from '../observations/observations.ts'
+import type { Observations } from '../observations/observations.ts'
+import type { RankedTrials } from '../observations/ranked-trials.ts'
 import { find } from '../persistent/tree.ts'
 
 /** Trials to fit a model to, best first. */
@@ -10,7 +11,8 @@ export interface LearnedTrials {
 /**
  * At most so many of the trials that have shown something. One that came less far than those compared, as a pruned one
  * does, counts as no better than their median: its loss is of an earlier step, and left out, the model would go there
- * again. A failed one counts as the worst loss seen: far enough to keep away, and not so far that it is all the model sees.
+ * again. One that failed or breaks constraints counts as the worst loss seen: far enough to keep away, and not so far that it
+ * is all the model sees.
  */
 export function learnedTrials(observations: Observations, ranked: RankedTrials, most: number): LearnedTrials {
   const median = ranked.at(ranked.compared >> 1)!.loss
@@ -21,8 +23,8 @@ export function learnedTrials(observations: Observations, ranked: RankedTrials, 
     const { trial, place, loss } = ranked.at(rank)!
     const point = find(observations.coordinates, trial)
     if (point === undefined) continue
-    const learned = place === 'failed' ? worst : place === 'behind' ? Math.max(loss, median) : loss
-    // Failed trials come last.
+    const learned = place === 'compared' ? loss : place === 'behind' ? Math.max(loss, median) : worst
+    // What is infeasible or failed comes last.
     worst = Math.max(worst, learned)
     points.push(point)
     losses.push(learned)

@@ -5,13 +5,14 @@ import { created, report } from '../testing/histories.ts'
 import { levelsOf } from './levels.ts'
 import {
   FULL,
+  INFEASIBLE,
   nothingObserved,
   type Observations,
   observe,
   pendingPoints,
-  RankedTrials,
   standingOf,
 } from './observations.ts'
+import { RankedTrials } from './ranked-trials.ts'
 
 const SETTINGS = { goal: 'minimize', levels: { unit: 'step', bounds: [1, 3, 9] } } as const
 
@@ -160,4 +161,109 @@ test('the levels are the rungs of the pruner, or powers of two', () => {
   const median = levelsOf({ type: 'median', grace: 1, minTrials: 5, resource: 'reports' })
   expect([median?.unit, median?.bounds.slice(0, 4), median?.bounds.length]).toEqual(['reports', [1, 2, 4, 8], 53])
   expect(levelsOf(undefined)).toBeUndefined()
+})
+
+const SEVERAL = {
+  ...SETTINGS,
+  objectives: [
+    { name: 'loss', goal: 'minimize', summary: 'last' },
+    { name: 'size', goal: 'maximize', summary: 'last' },
+  ],
+} as const
+
+/** A trial that completes with these values. */
+function completed(trial: number, values: Record<string, number>): FactBody[] {
+  const end: FactBody = {
+    kind: 'trial-ended',
+    trial,
+    state: 'completed',
+    value: values['loss'] ?? null,
+    values,
+    reason: 'test',
+  }
+  return [created(trial, {}), end]
+}
+
+test('several objectives order trials by front, then by room, and what lacks one counts as failed', () => {
+  const facts = [
+    ...completed(1, { loss: 3, size: 1 }),
+    ...completed(2, { loss: 2, size: 2 }),
+    ...completed(3, { loss: 2.5, size: 5 }),
+    ...completed(4, { loss: 5, size: 9 }),
+    ...completed(5, { loss: 1, size: Number.NaN }),
+    ...completed(6, { loss: 1 }),
+    ...completed(7, { loss: 2.6, size: 5.1 }),
+  ]
+  const ranked = new RankedTrials(observed(facts, SEVERAL))
+  expect(Array.from({ length: ranked.length }, (_, rank) => ranked.at(rank))).toMatchObject([
+    { trial: 2, place: 'compared', loss: 2, losses: [2, -2], front: 0 },
+    { trial: 4, place: 'compared', front: 0 },
+    { trial: 7, place: 'compared', front: 0 },
+    { trial: 3, place: 'compared', front: 0 },
+    { trial: 1, place: 'compared', front: 1 },
+    { trial: 5, place: 'failed' },
+    { trial: 6, place: 'failed' },
+  ])
+  expect(ranked.compared).toBe(5)
+})
+
+test('at a level the other objectives count as they were last reported, and the worst where they were not', () => {
+  const facts: FactBody[] = [
+    created(1, {}),
+    { kind: 'side-report', trial: 1, attempt: 1, step: 0, name: 'size', value: 4 },
+    { kind: 'side-report', trial: 1, attempt: 1, step: 0, name: 'memory', value: 7 },
+    report(1, 1, 0.5),
+    created(2, {}),
+    report(2, 1, 0.1),
+  ]
+  const observations = observed(facts, SEVERAL)
+  expect(standingOf(observations, 1)).toEqual({ level: 0, loss: 0.5, losses: [0.5, -4] })
+  expect(standingOf(observations, 2)).toEqual({ level: 0, loss: 0.1, losses: [0.1, Number.POSITIVE_INFINITY] })
+  expect(order(observations).map(([trial]) => trial)).toEqual([1, 2])
+  const again: FactBody[] = [{ kind: 'trial-requeued', trial: 1, by: 'somebody' }, report(1, 1, 0.5)]
+  expect(standingOf(observed([...facts, ...again], SEVERAL), 1)).toMatchObject({
+    losses: [0.5, Number.POSITIVE_INFINITY],
+  })
+})
+
+test('trials that end and break a constraint come after those that came less far, by how much they break it', () => {
+  const settings = { ...SETTINGS, constraints: [{ name: 'memory', max: 10 }] } as const
+  const stopped: FactBody[] = [...climbing(5, [0.1]), ended(5, 'pruned', 0.1)]
+  const facts = [
+    ...completed(1, { loss: 9, memory: 10 }),
+    ...completed(2, { loss: 1, memory: 15 }),
+    ...completed(3, { loss: 2, memory: 11 }),
+    ...completed(4, { loss: 0 }),
+    ...stopped,
+    ...climbing(6, [], 'failed'),
+    ...[7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17].flatMap((trial) => completed(trial, { loss: 10, memory: 1 })),
+  ]
+  const observations = observed(facts, settings)
+  const places = order(observations)
+  expect(places[0]).toEqual([1, 'compared'])
+  expect(places.slice(12)).toEqual([
+    [5, 'behind'],
+    [3, 'infeasible'],
+    [2, 'infeasible'],
+    [4, 'infeasible'],
+    [6, 'failed'],
+  ])
+  expect(standingOf(observations, 2)).toEqual({ level: INFEASIBLE, loss: 0.5, losses: undefined })
+  expect(new RankedTrials(observations)).toMatchObject({ compared: 12, equallyFar: 12 })
+  const requeued = observed([...facts, { kind: 'trial-requeued', trial: 2, by: 'somebody' }], settings)
+  expect(order(requeued).map(([trial]) => trial)).not.toContain(2)
+})
+
+test('a trial that was stopped early breaks only constraints that it has values of', () => {
+  const settings = { ...SETTINGS, constraints: [{ name: 'memory', max: 10 }] } as const
+  const stopped = (trial: number, values: Record<string, number>): FactBody[] => [
+    ...climbing(trial, [1]),
+    { kind: 'trial-ended', trial, state: 'pruned', value: 1, values, reason: 'test' },
+  ]
+  const observations = observed([...stopped(1, { loss: 1 }), ...stopped(2, { loss: 1, memory: 11 })], settings)
+  expect(order(observations)).toEqual([
+    [1, 'compared'],
+    [2, 'infeasible'],
+  ])
+  expect(new RankedTrials(observations).equallyFar).toBe(2)
 })

@@ -1,16 +1,18 @@
 import type { FactBody, FactOf } from '@sweep/spec/facts'
-import { entries, find, insert, remove, select, type Tree, treeSize } from '../persistent/tree.ts'
+import { toLoss } from '../loss.ts'
+import { violationOf } from '../pareto/violation.ts'
+import { entries, find, insert, remove, type Tree } from '../persistent/tree.ts'
 import type { SamplerSettings } from '../sampler.ts'
+import { lossesAt, type SideLosses, withSide } from '../side-losses.ts'
 import { type Axis, encodeConfig } from '../space/axis.ts'
 import type { Levels } from './levels.ts'
 
 /** A full training: above every level at which a trial can be stopped. */
 export const FULL = Number.MAX_SAFE_INTEGER
 /** A trial that was stopped before the first level. */
-const BELOW_LEVELS = -1
-
-/** Trials that a level needs before it is the one to learn from; with fewer the next lower one is. */
-const LEAST_COMPARED = 12
+export const BELOW_LEVELS = -1
+/** A trial that ended and breaks constraints: its loss is by how much, whatever it has shown. */
+export const INFEASIBLE = -2
 
 /**
  * What trials have shown, as a value. A trial is compared with others at levels: resources that many trials reach, the
@@ -22,14 +24,18 @@ export interface Observations {
   /** Coordinates of every trial, by number. */
   readonly coordinates: Tree<Float64Array>
   readonly trials: Tree<Seen>
-  /** By level: all trials that have come to it, by (loss there, trial). */
-  readonly reached: Tree<Tree<undefined>>
+  /** By level: all trials that have come to it, by (loss there, trial), with the losses of several objectives. */
+  readonly reached: Tree<Tree<Losses>>
   /** By level: the trials that have come no further. */
-  readonly topped: Tree<Tree<undefined>>
+  readonly topped: Tree<Tree<Losses>>
   readonly failed: Tree<undefined>
   /** Trials that have shown nothing so far, by number. */
   readonly pending: Tree<undefined>
+  readonly sides: SideLosses
 }
+
+/** The losses of all objectives; undefined where there is one. */
+export type Losses = readonly number[] | undefined
 
 /** What one trial has shown: its losses at the levels that it has reached, ascending. */
 interface Seen {
@@ -37,10 +43,11 @@ interface Seen {
   readonly hasFailed: boolean
 }
 
-/** Where a trial stands: how far it came, as index of a level or `FULL`, and its loss there. */
+/** Where a trial stands: how far it came, as index of a level or one of the above, and its loss there, the first of several. */
 export interface Standing {
   readonly level: number
   readonly loss: number
+  readonly losses: Losses
 }
 
 const NOTHING_SHOWN: Seen = { shown: [], hasFailed: false }
@@ -54,13 +61,14 @@ export function nothingObserved({ levels }: SamplerSettings): Observations {
     topped: undefined,
     failed: undefined,
     pending: undefined,
+    sides: undefined,
   }
 }
 
 export function observe(
   before: Observations,
   axes: readonly Axis[],
-  { goal }: SamplerSettings,
+  settings: SamplerSettings,
   fact: FactBody,
 ): Observations {
   switch (fact.kind) {
@@ -68,21 +76,17 @@ export function observe(
       const coordinates = insert(before.coordinates, fact.trial, 0, encodeConfig(axes, fact.config))
       return anew({ ...before, coordinates }, fact.trial)
     }
+    case 'side-report':
+      return sided(before, fact, settings)
     case 'report':
-      return reported(before, fact, lossOf(fact.value, goal))
+      return reported(before, fact, settings)
     case 'trial-requeued':
       return anew(forgotten(before, fact.trial), fact.trial)
     case 'trial-ended':
-      return ended(before, fact, lossOf(fact.value, goal))
+      return ended(before, fact, settings)
     default:
       return before
   }
-}
-
-/** What is not a number is worse than every number. */
-function lossOf(value: number | null, goal: SamplerSettings['goal']): number {
-  if (value === null || !Number.isFinite(value)) return Number.POSITIVE_INFINITY
-  return goal === 'maximize' ? -value : value
 }
 
 function anew(before: Observations, trial: number): Observations {
@@ -93,35 +97,66 @@ function anew(before: Observations, trial: number): Observations {
   }
 }
 
-function reported(before: Observations, fact: FactOf<'report'>, loss: number): Observations {
+function sided(before: Observations, fact: FactOf<'side-report'>, { objectives = [] }: SamplerSettings): Observations {
+  // Only what trials show on their way is taken from reports.
+  if (before.levels === undefined) return before
+  return { ...before, sides: withSide(before.sides, fact, objectives) }
+}
+
+function reported(before: Observations, fact: FactOf<'report'>, { goal, objectives }: SamplerSettings): Observations {
   const { levels } = before
   const seen = find(before.trials, fact.trial)
   if (levels === undefined || seen === undefined || seen.hasFailed) return before
+  const loss = toLoss(fact.value, { goal })
+  const losses = objectives && lossesAt(before.sides, fact.trial, loss, objectives)
   const resource = levels.unit === 'step' ? fact.step : fact.ordinal
   let after = before
   // Every level up to here that it has not shown yet; a report may jump over some.
   for (let level = (seen.shown.at(-1)?.level ?? -1) + 1; level < levels.bounds.length; level += 1) {
     if (levels.bounds[level]! > resource) break
-    after = shown(after, fact.trial, { level, loss })
+    after = shown(after, fact.trial, { level, loss, losses })
   }
   return after
 }
 
-function ended(before: Observations, { trial, state }: FactOf<'trial-ended'>, loss: number): Observations {
+function ended(before: Observations, fact: FactOf<'trial-ended'>, settings: SamplerSettings): Observations {
+  const { trial, state } = fact
   const seen = find(before.trials, trial)
   if (seen === undefined) return before
   // What somebody cancelled says nothing of its config.
   if (state === 'cancelled') return forgotten(before, trial)
-  const hasNumber = loss < Number.POSITIVE_INFINITY
-  if (state === 'completed' && hasNumber) return shown(before, trial, { level: FULL, loss })
+  const violation = state === 'failed' ? 0 : violationAtEnd(fact, settings)
+  const { loss, losses } = lossesAtEnd(fact, settings)
+  const hasNumbers = (losses ?? [loss]).every(Number.isFinite)
+  if (hasNumbers && violation > 0) {
+    const cleared = forgotten(before, trial)
+    const trials = insert(cleared.trials, trial, 0, NOTHING_SHOWN)
+    return shown({ ...cleared, trials }, trial, { level: INFEASIBLE, loss: violation, losses: undefined })
+  }
+  if (state === 'completed' && hasNumbers) return shown(before, trial, { level: FULL, loss, losses })
   if (state === 'pruned' && seen.shown.length > 0) return before
-  if (state === 'pruned' && hasNumber) return shown(before, trial, { level: BELOW_LEVELS, loss })
+  if (state === 'pruned' && hasNumbers) return shown(before, trial, { level: BELOW_LEVELS, loss, losses })
   const cleared = forgotten(before, trial)
   return {
     ...cleared,
     trials: insert(cleared.trials, trial, 0, { shown: [], hasFailed: true }),
     failed: insert(cleared.failed, 0, trial, undefined),
   }
+}
+
+/** What is missing or not a number is worse than every number. */
+function lossesAtEnd(
+  { value, values = {} }: FactOf<'trial-ended'>,
+  { goal, objectives }: SamplerSettings,
+): Pick<Standing, 'loss' | 'losses'> {
+  const losses = objectives?.map((objective) => toLoss(values[objective.name] ?? Number.NaN, objective))
+  return { loss: losses?.[0] ?? toLoss(value ?? Number.NaN, { goal }), losses }
+}
+
+/** A trial that was stopped early may not have come to where a constraint's metric is measured. */
+function violationAtEnd({ state, values = {} }: FactOf<'trial-ended'>, { constraints = [] }: SamplerSettings): number {
+  const judged = state === 'completed' ? constraints : constraints.filter(({ name }) => Object.hasOwn(values, name))
+  return violationOf(values, judged)
 }
 
 function shown(before: Observations, trial: number, standing: Standing): Observations {
@@ -151,13 +186,14 @@ function forgotten(before: Observations, trial: number): Observations {
     topped: last === undefined ? before.topped : withoutStanding(before.topped, last, trial),
     failed: remove(before.failed, 0, trial),
     pending: remove(before.pending, trial),
+    sides: remove(before.sides, trial),
   }
 }
 
-type ByLevel = Tree<Tree<undefined>>
+type ByLevel = Tree<Tree<Losses>>
 
-function withStanding(tree: ByLevel, { level, loss }: Standing, trial: number): ByLevel {
-  return insert(tree, level, 0, insert(find(tree, level), loss, trial, undefined) as Tree<undefined>)
+function withStanding(tree: ByLevel, { level, loss, losses }: Standing, trial: number): ByLevel {
+  return insert<Tree<Losses>>(tree, level, 0, insert(find(tree, level), loss, trial, losses))
 }
 
 function withoutStanding(tree: ByLevel, { level, loss }: Standing, trial: number): ByLevel {
@@ -174,63 +210,4 @@ export function standingOf({ trials }: Observations, trial: number): Standing | 
 /** Coordinates of the trials that have shown nothing so far, by number. */
 export function pendingPoints({ pending, coordinates }: Observations): Float64Array[] {
   return [...entries(pending)].flatMap(({ a: trial }) => find(coordinates, trial) ?? [])
-}
-
-/** A trial in the order of what it has shown. */
-export interface RankedTrial {
-  readonly trial: number
-  /** `compared`: among those that all came to the same level, which `loss` is of; `behind`: came less far. */
-  readonly place: 'compared' | 'behind' | 'failed'
-  readonly loss: number
-}
-
-/**
- * All trials that have shown something, best first, as it stands now. The highest level with enough trials decides, as in
- * BOHB (Falkner et al. 2018, arXiv 1807.01774, section 4.1): first come those that reached it, by their loss there; then
- * those that came less far, the furthest first; then those that failed.
- */
-export class RankedTrials {
-  readonly length: number
-  readonly #parts: readonly { readonly place: RankedTrial['place']; readonly tree: Tree<undefined> }[]
-
-  constructor({ reached, topped, failed }: Observations) {
-    const chosen = comparedLevel(reached)
-    const behind = [...entries(topped)].reverse().filter(({ a: level }) => level < chosen)
-    this.#parts = [
-      { place: 'compared', tree: find(reached, chosen) },
-      ...behind.map(({ value: tree }) => ({ place: 'behind' as const, tree })),
-      { place: 'failed', tree: failed },
-    ]
-    this.length = this.#parts.reduce((sum, { tree }) => sum + treeSize(tree), 0)
-  }
-
-  /** How many can be compared with each other. */
-  get compared(): number {
-    return treeSize(this.#parts[0]!.tree)
-  }
-
-  /** The one with `rank` better ones before it. */
-  at(rank: number): RankedTrial | undefined {
-    let left = rank
-    for (const { place, tree } of this.#parts) {
-      if (left < treeSize(tree)) {
-        const { a: loss, b: trial } = select(tree, left)!
-        return { trial, place, loss: place === 'failed' ? Number.POSITIVE_INFINITY : loss }
-      }
-      left -= treeSize(tree)
-    }
-    return undefined
-  }
-}
-
-/** The highest level with enough trials, or else the one with most; below the levels no two trials came equally far. */
-function comparedLevel(reached: ByLevel): number {
-  let chosen = { level: BELOW_LEVELS, size: 0 }
-  for (const { a: level, value: tree } of [...entries(reached)].reverse()) {
-    if (level === BELOW_LEVELS) break
-    const size = treeSize(tree)
-    if (size >= LEAST_COMPARED) return level
-    if (size > chosen.size) chosen = { level, size }
-  }
-  return chosen.level
 }

@@ -33,10 +33,15 @@ export function explore(ordered: readonly Parameter[], parent: Config, resample:
     const after = isDrawn ? sampleParameter(parameter, rng) : perturb(parameter, before, rng)
     values.set(name, after)
     if (before === undefined || !sameValue(before, after)) {
-      changes.push(`${name} ${inText(before)} → ${inText(after)}${isDrawn ? ' (drawn)' : ''}`)
+      changes.push(`${changeInText(name, before, after)}${isDrawn ? ' (drawn)' : ''}`)
     }
   }
   return { config: Object.fromEntries(values), changes }
+}
+
+/** @param before undefined where the parent has no such parameter */
+export function changeInText(name: string, before: Json | undefined, after: Json): string {
+  return `${name} ${inText(before)} → ${inText(after)}`
 }
 
 function inText(value: Json | undefined): string {

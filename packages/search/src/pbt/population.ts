@@ -18,6 +18,14 @@ export interface Member {
   readonly hasArrived: boolean
 }
 
+/** Where the training of a trial that took a place goes on. */
+export interface Start {
+  /** How many reports its parent had made by then, its ancestors' included. */
+  readonly reports: number
+  /** What its parent had come to at the checkpoint; undefined where it starts from nothing. */
+  readonly from: { readonly resource: number; readonly loss: number } | undefined
+}
+
 /** The members of a population, folded from the facts: what each has come to, and whose places are free. */
 export interface Population {
   readonly settings: Pbt
@@ -34,9 +42,11 @@ export interface Population {
   readonly levels: Tree<Ranking>
   /** Trials that were pruned so that another takes their place. */
   readonly evicted: Tree<true>
-  /** Trials that took a place, with how many reports their parent had made by then, its ancestors' included. */
-  readonly children: Tree<number>
+  /** Trials that took a place. */
+  readonly children: Tree<Start>
 }
+
+type Parent = NonNullable<FactOf<'trial-created'>['parent']>
 
 export function noMembers(settings: Pbt, goal: Metric['goal']): Population {
   return {
@@ -104,17 +114,31 @@ export function parentCount(population: Population): number {
 
 /** What a member has come to, in the unit of `resource`. */
 export function resourceOf({ settings, children }: Population, trial: number, { reached }: Progress): number {
-  return settings.resource === 'step' ? reached : reached + (find(children, trial) ?? 0)
+  return settings.resource === 'step' ? reached : reached + inherited(children, trial)
 }
 
 function withIssued(population: Population, { trial, parent }: FactOf<'trial-created'>): Population {
-  const { awaited, members, children } = population
+  const { awaited, children } = population
   const issued = population.issued + 1
   if (parent === undefined) return { ...population, issued, awaited: insert(awaited, trial, 0, true) }
+  return { ...population, issued, children: insert(children, trial, 0, startOf(population, parent)) }
+}
+
+function startOf({ settings, members, children }: Population, { trial, step }: Parent): Start {
+  const member = find(members, trial)
   // Without a checkpoint to go on from it starts anew.
-  const before = parent.step === undefined ? undefined : find(members, parent.trial)
-  const reports = before === undefined ? 0 : before.progress.history.length + (find(children, parent.trial) ?? 0)
-  return { ...population, issued, children: insert(children, trial, 0, reports) }
+  if (step === undefined || member === undefined) return { reports: 0, from: undefined }
+  const { history } = member.progress
+  const reports = history.length + inherited(children, trial)
+  let last = history.length - 1
+  while (last >= 0 && history.steps[last]! > step) last -= 1
+  const resource = settings.resource === 'step' ? step : reports
+  return { reports, from: last < 0 ? undefined : { resource, loss: history.losses[last]! } }
+}
+
+/** How many reports of its ancestors count as a trial's own. */
+function inherited(children: Population['children'], trial: number): number {
+  return find(children, trial)?.reports ?? 0
 }
 
 function withReport(population: Population, fact: FactOf<'report'>): Population {

@@ -18,6 +18,11 @@ export function report(trial: number, step: number, value: number, attempt = 1):
   return { kind: 'report', trial, attempt, step, ordinal: Math.max(1, step), value }
 }
 
+/** A value of the objective `size`, which tests of several objectives have as their second. */
+export function sideReport(trial: number, step: number, value: number, attempt = 1): FactBody {
+  return { kind: 'side-report', trial, attempt, step, name: 'size', value }
+}
+
 export function ended(trial: number, attempt = 1, cause: Cause = 'succeeded'): FactBody {
   return { kind: 'attempt-ended', trial, attempt, cause, message: '', gpuSeconds: 0, seconds: 0 }
 }
@@ -53,6 +58,8 @@ interface Move {
   readonly trial: number
   readonly action: 'report' | 'lost' | 'pause' | 'end'
   readonly value: number
+  /** Of a second objective, before the value. */
+  readonly side: number | undefined
   /** Steps an attempt goes back that takes the trial up again. */
   readonly back: number
   readonly stride: number
@@ -71,6 +78,7 @@ const move: fc.Arbitrary<Move> = fc.record({
     { weight: 3, arbitrary: fc.constantFrom('lost', 'pause', 'end') },
   ),
   value: metricValue,
+  side: fc.option(metricValue, { nil: undefined }),
   back: fc.nat({ max: 6 }),
   stride: fc.constantFrom(1, 1, 1, 2, 5),
 })
@@ -78,13 +86,13 @@ const move: fc.Arbitrary<Move> = fc.record({
 const CAUSES = { lost: 'lost', pause: 'paused', end: 'succeeded' } as const satisfies Record<string, Cause>
 
 /**
- * Reports of up to seven trials in any interleaving, with NaN and infinities, strides, attempts that are lost or paused
+ * Reports of up to seven trials in any interleaving, some of two objectives, with NaN and infinities, strides, attempts that are lost or paused
  * and taken up again some steps back, and trials that end.
  */
 export const histories: fc.Arbitrary<FactBody[]> = fc.array(move, { maxLength: 80 }).map((moves) => {
   const facts: FactBody[] = []
   const trials = new Map<number, { attempt: number; step: number; running: boolean; paused: boolean; over: boolean }>()
-  for (const { trial, action, value, back, stride } of moves) {
+  for (const { trial, action, value, side, back, stride } of moves) {
     const state = trials.get(trial) ?? { attempt: 0, step: 0, running: false, paused: false, over: false }
     trials.set(trial, state)
     if (state.over) continue
@@ -97,6 +105,7 @@ export const histories: fc.Arbitrary<FactBody[]> = fc.array(move, { maxLength: 8
     }
     if (action === 'report') {
       state.step += stride
+      if (side !== undefined) facts.push(sideReport(trial, state.step, side, state.attempt))
       facts.push(report(trial, state.step, value, state.attempt))
     } else {
       state.running = false

@@ -1,4 +1,5 @@
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
+import type { Config } from '@sweep/spec/search-space'
 import { expect, test } from 'vitest'
 import { contains } from '../space/contains.ts'
 import { mixedSpace } from './documents.ts'
@@ -43,4 +44,26 @@ export function learningContract(method: SweepDocument['method'], trials: number
       for (const config of configs) expect(contains(mixedSpace, config)).toBe(true)
     },
   )
+
+  test(`${method}: trials that break a constraint are kept away from, however good they are`, () => {
+    const space = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
+    const loss = ({ x, y }: Config) => Number(x) + (Number(y) - 0.7) ** 2
+    const constrained = (config: Config) => ({ loss: loss(config), memory: 10 * (1 - Number(config['x'])) })
+    const constraints = [{ name: 'memory', max: 4 }]
+    const { configs } = runMethod(method, 2 * trials, constrained, { space, constraints })
+    const late = configs.slice(trials)
+    expect(late.filter(({ x }) => Number(x) < 0.6).length).toBeLessThan(late.length / 2)
+  })
+
+  test.each([
+    ['every trial breaks a constraint', { loss: 1, memory: 9 }],
+    ['no trial reports what a constraint is about', { loss: 1 }],
+  ])(`${method}: when %s it proposes`, (_, values) => {
+    const { configs } = runMethod(method, trials, () => values, {
+      space: mixedSpace,
+      constraints: [{ name: 'memory', max: 4 }],
+    })
+    expect(configs).toHaveLength(trials)
+    for (const config of configs) expect(contains(mixedSpace, config)).toBe(true)
+  })
 }

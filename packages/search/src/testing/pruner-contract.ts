@@ -6,6 +6,8 @@ import { type Decision, isResume, type Pruner } from '../pruner.ts'
 import { carriedOut, created, ended, histories, interleaved, report, started, trialEnded } from './histories.ts'
 
 export const minimize: Metric = { name: 'loss', goal: 'minimize', summary: 'best' }
+/** A second objective, of which `histories` has values too. */
+export const size: Metric = { name: 'size', goal: 'minimize', summary: 'last' }
 export const maximize: Metric = { name: 'accuracy', goal: 'maximize', summary: 'best' }
 
 export function foldAll<S, T>(

@@ -1,4 +1,4 @@
-import type { PastResult, SweepDocument } from '@sweep/spec/document/sweep-document'
+import type { Constraint, Metric, PastResult, SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { FactBody } from '@sweep/spec/facts'
 import type { Config, SearchSpace } from '@sweep/spec/search-space'
 import type { SamplerRun } from '../sampler.ts'
@@ -11,6 +11,9 @@ export interface RunOptions {
   readonly seed?: number
   readonly goal?: 'minimize' | 'maximize'
   readonly past?: readonly PastResult[]
+  /** Several objectives, in place of one that is called `loss`. */
+  readonly objectives?: readonly Omit<Metric, 'summary'>[]
+  readonly constraints?: readonly Constraint[]
 }
 
 export interface SequentialRun {
@@ -22,24 +25,32 @@ export interface SequentialRun {
 /** The sampler of a method before its first trial. */
 export function startMethod(method: SweepDocument['method'], options: RunOptions): SamplerRun {
   const { space, seed = 1, goal = 'minimize', past: results = [] } = options
-  const metric = { name: 'loss', goal }
-  return createSearch(documentOf({ method, seed, space, metric, warmStart: { results } })).sampler
+  const { objectives, constraints } = options
+  const metric = objectives?.[0] ?? { name: 'loss', goal }
+  return createSearch(documentOf({ method, seed, space, metric, objectives, constraints, warmStart: { results } }))
+    .sampler
 }
 
-/** The end of a trial with this value, by which it has failed when it is null. */
+/** What a trial gives: its loss, or values of objectives and constraints by name; null when it fails. */
+export type Outcome = number | null | Readonly<Record<string, number>>
+
+/** The end of a trial with this outcome. */
 export function finished(
   trial: number,
-  value: number | null,
-  state: 'completed' | 'pruned' | 'failed' = value === null ? 'failed' : 'completed',
+  outcome: Outcome,
+  state: 'completed' | 'pruned' | 'failed' = outcome === null ? 'failed' : 'completed',
 ): FactBody {
-  return { kind: 'trial-ended', trial, state, value, reason: 'test' }
+  if (outcome === null || typeof outcome === 'number') {
+    return { kind: 'trial-ended', trial, state, value: outcome, reason: 'test' }
+  }
+  return { kind: 'trial-ended', trial, state, value: outcome['loss'] ?? null, values: outcome, reason: 'test' }
 }
 
 /** One trial after the other of an objective, until so many have ended or the space is used up. */
 export function runMethod(
   method: SweepDocument['method'],
   trials: number,
-  objective: (config: Config) => number | null,
+  objective: (config: Config) => Outcome,
   options: RunOptions,
 ): SequentialRun {
   let sampler = startMethod(method, options)

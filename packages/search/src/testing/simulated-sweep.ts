@@ -55,9 +55,12 @@ export function simulateSweep(
     write({ kind: 'attempt-started', trial, attempt, epoch: attempt, agent: 'host', gpus: 1 })
     running.push(run)
   }
+  /** By trial, the last value of every objective; empty where there is one. */
+  const last = new Map<number, Record<string, number>>()
   const endTrial = (trial: number, state: 'completed' | 'pruned', reason = 'test') => {
     paused.delete(trial)
-    write({ kind: 'trial-ended', trial, state, value: null, reason })
+    const values = last.get(trial)
+    write({ kind: 'trial-ended', trial, state, value: null, ...(values && { values }), reason })
   }
   const end = (run: Run, cause: 'succeeded' | 'pruned' | 'paused' | 'lost') => {
     running.splice(running.indexOf(run), 1)
@@ -78,6 +81,11 @@ export function simulateSweep(
     for (const run of rng.shuffle(running)) {
       run.step += 1
       const value = failures && rng.float() < 0.01 ? Number.NaN : run.quality + 1 / run.step + rng.float() / 10
+      for (const { name } of document.objectives?.slice(1) ?? []) {
+        const side = 1 - run.quality + rng.float() / 10
+        last.set(run.trial, { ...last.get(run.trial), [document.metric!.name]: value, [name]: side })
+        write({ kind: 'side-report', trial: run.trial, attempt: run.attempt, step: run.step, name, value: side })
+      }
       write({ kind: 'report', trial: run.trial, attempt: run.attempt, step: run.step, ordinal: run.step, value })
       if (run.step >= steps) end(run, 'succeeded')
       else if (failures && rng.float() < 0.005) end(run, 'lost')

@@ -6,6 +6,7 @@ import { contains } from '../space/contains.ts'
 import { documentOf } from '../testing/documents.ts'
 import { created, report } from '../testing/histories.ts'
 import { learningContract } from '../testing/learning-contract.ts'
+import { objectivesContract } from '../testing/objectives-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
 import { finished, type RunOptions, runMethod } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
@@ -13,6 +14,7 @@ import { tpeSampler } from './tpe-sampler.ts'
 
 samplerContract(tpeSampler, allSpaces)
 learningContract('tpe', 30)
+objectivesContract('tpe', 40)
 
 const square = spaceOf({ name: 'x', type: 'float', min: 0, max: 1 }, { name: 'y', type: 'float', min: 0, max: 1 })
 
@@ -57,15 +59,52 @@ test('what a condition switches on is learned apart from what it does not', () =
   expect(Math.abs(median(q) - 0.1)).toBeLessThan(0.15)
 })
 
-test('trials that run at the same time keep their distance', () => {
-  const { sampler } = run(40, bowl)
-  const configs = sampler.ask(16).suggestions.map(({ config }) => config)
-  const distances = configs.flatMap((one, index) =>
-    configs
-      .slice(index + 1)
-      .map((other) => Math.hypot(Number(one['x']) - Number(other['x']), Number(one['y']) - Number(other['y']))),
-  )
-  expect(Math.min(...distances)).toBeGreaterThan(1e-3)
+/** Sixty trials that ended with these losses, at `x` by rank; `y` is spread evenly. */
+function sixty(xOf: (rank: number) => number, lossOf = (rank: number) => rank) {
+  let { sampler } = createSearch(documentOf({ method: 'tpe', space: square }))
+  for (let trial = 1; trial <= 60; trial += 1) {
+    sampler = sampler.tell(created(trial, { x: xOf(trial), y: ((trial * 37) % 60) / 60 }, trial - 1))
+    sampler = sampler.tell(finished(trial, lossOf(trial)))
+  }
+  return sampler
+}
+
+test('the better a good trial is the more it counts', () => {
+  // Of the twelve good ones the first six lie on one side and the next six on the other, the rest anywhere.
+  for (const [best, next] of [
+    [0.2, 0.8],
+    [0.8, 0.2],
+  ] as const) {
+    const sampler = sixty((rank) => (rank <= 6 ? best : rank <= 12 ? next : ((rank * 11) % 48) / 47))
+    const xs = sampler.ask(80).suggestions.map(({ config }) => Number(config['x']))
+    const near = (center: number) => xs.filter((x) => Math.abs(x - center) < 0.2).length
+    expect(near(best)).toBeGreaterThan(2 * near(next))
+  }
+})
+
+test('both densities are as wide: where many of the others are as well the ratio is low', () => {
+  const sampler = sixty((rank) => (rank <= 12 || rank % 2 === 0 ? 0.5 : rank % 4 === 1 ? 0 : 1))
+  const ratios = sampler.ask(20).suggestions.map(({ reason }) => Number(/ratio (-?[\d.]+)/.exec(reason)![1]))
+  // A density of the others by their own, wider spread would be lower there, and the ratio 2.1.
+  expect(Math.max(...ratios)).toBeLessThan(1.7)
+})
+
+test('only the order of the losses counts', () => {
+  const xOf = (rank: number) => ((rank * 17) % 60) / 60
+  expect(sixty(xOf, (rank) => Math.exp(rank / 3) - 7).ask(5)).toEqual(sixty(xOf).ask(5))
+})
+
+test('trials that run at the same time are drawn from what has ended, and differ', () => {
+  const { sampler, configs } = run(40, bowl)
+  const alone = sampler.ask(16).suggestions.map(({ config }) => config)
+  expect(new Set(alone.map((config) => JSON.stringify(config))).size).toBe(16)
+  // Twenty running trials around the optimum say nothing of how good it is there.
+  let busy = sampler
+  for (let index = 0; index < 20; index += 1) {
+    const config = { x: 0.75 + index / 200, y: 0.25 + ((index * 7) % 20) / 200 }
+    busy = busy.tell(created(configs.length + index + 1, config))
+  }
+  expect(busy.ask(16)).toEqual(sampler.ask(16))
 })
 
 test('where trials are stopped early, those count as good that got further, as soon as there are enough', () => {
@@ -95,7 +134,7 @@ test('a trial that is asked for again loses its old end', () => {
 
 test('the reason names how many trials it learned from', () => {
   expect(run(5, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/5 of 8 trials to learn from/)
-  expect(run(30, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/^like the best 5 of 30 trials/)
+  expect(run(30, bowl).sampler.ask(1).suggestions[0]?.reason).toMatch(/^like the best 6 of 30 trials/)
 })
 
 const believing = (mu: number) =>

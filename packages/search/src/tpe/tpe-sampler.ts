@@ -1,13 +1,8 @@
 import type { Json } from '@sweep/spec/number'
 import type { Config } from '@sweep/spec/search-space'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
-import {
-  nothingObserved,
-  type Observations,
-  observe,
-  pendingPoints,
-  RankedTrials,
-} from '../observations/observations.ts'
+import { nothingObserved, type Observations, observe } from '../observations/observations.ts'
+import { RankedTrials } from '../observations/ranked-trials.ts'
 import { find, treeSize } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import { sampleParameter } from '../sample.ts'
@@ -16,6 +11,7 @@ import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { isActive } from '../space/conditions.ts'
 import { byName } from '../space/quantile.ts'
 import { type Beliefs, beliefsOf } from './beliefs.ts'
+import { goodTrials, otherRanks } from './good-trials.ts'
 import { type Observed, ParzenEstimator } from './parzen.ts'
 
 export interface TpeState {
@@ -33,21 +29,25 @@ const STARTUP = 8
 const CANDIDATES = 24
 /**
  * So many of the candidates take each parameter from another good config, the rest take all from one: most objectives
- * are nearly additive in some parameters, and joint kernels alone learn that slowly. Measured, as are the two below, over
- * the tasks of `npm run bench -- search`.
+ * are nearly additive in some parameters, and joint kernels alone learn that slowly. Measured over the tasks of
+ * `npm run bench -- search`.
  */
 const CROSSED = 0.7
-/** So many of the ended trials are good, and no more than 25. */
-const GOOD_SHARE = 0.15
-const MOST_GOOD = 25
+/** With several objectives all are: good trials are good for different reasons, and more can be made of each by itself. */
+const CROSSED_FOR_SEVERAL = 1
 /** Of the others so many stand for all, evenly by rank: a suggestion costs the same after 300 trials and after 100,000. */
 const MOST_OTHERS = 256
 
 /**
  * Tree-structured Parzen estimator (Bergstra et al. 2011, "Algorithms for hyper-parameter optimization", section 4;
  * Watanabe 2023, arXiv 2304.11127): candidates are drawn from a density of the configs of good trials, and the one with
- * the highest ratio to the density of all others is proposed. The densities are joint over all parameters. Trials that
- * still run count as others ("constant liar"), so parallel ones keep their distance.
+ * the highest ratio to the density of all others is proposed. The densities are joint over all parameters, with the same
+ * bandwidths: the ratio then tells what share of the trials near a config is good (Tiao et al. 2021, "BORE", arXiv
+ * 2102.09009), and is not highest where one density happens to be wider than the other.
+ *
+ * Trials that still run count in neither: draws differ enough to be tried at the same time (as in Kandasamy et al. 2018,
+ * "Parallelised Bayesian optimisation via Thompson sampling"), and taking running trials for bad ones drives the next away
+ * from where good ones are. Measured with 8 and 32 at once.
  */
 export const tpeSampler: Sampler<TpeState> = {
   name: 'tpe',
@@ -66,23 +66,21 @@ export const tpeSampler: Sampler<TpeState> = {
   },
 
   ask(state, count, rngAt) {
-    const { issued, axes, observations } = state
+    const { issued, observations } = state
     const suggestions: Suggestion[] = []
     const proposals = proposalsAfter(issued)
     const ranked = new RankedTrials(observations)
     const split = ranked.length < STARTUP ? undefined : splitTrials(state, ranked)
-    const pending = pendingPoints(observations)
     while (suggestions.length < count && !proposals.isUsedUp) {
       const draw = issued.nextDraw + suggestions.length
       const rng = rngAt(draw)
       const proposed =
         split === undefined
           ? believedConfig(state, draw, rng, proposals.isIssued)
-          : propose(state, split, pending, rng, proposals.isIssued)
+          : propose(state, split, rng, proposals.isIssued)
       const config = proposed?.config ?? drawUnissued(issued, rng, proposals.isIssued)
       if (config === undefined) break
       proposals.add(config)
-      pending.push(encodeConfig(axes, config))
       suggestions.push({ config, reason: proposed?.reason ?? whyRandom(state, ranked), draw })
     }
     return { suggestions, exhausted: suggestions.length < count }
@@ -90,16 +88,17 @@ export const tpeSampler: Sampler<TpeState> = {
 }
 
 interface Split {
-  /** The density of the good ones, and how many they are. */
+  /** The densities of the good ones and of the others, and how many are good. */
   readonly likely: ParzenEstimator
+  readonly unlikely: ParzenEstimator
   readonly goodCount: number
-  readonly others: readonly Observed[]
   readonly ended: number
 }
 
 function splitTrials({ axes, beliefs, observations }: TpeState, ranked: RankedTrials): Split {
   const ended = ranked.length
-  const goodCount = Math.min(Math.ceil(GOOD_SHARE * ended), MOST_GOOD, ranked.compared || 1)
+  const chosen = goodTrials(ranked)
+  const goodCount = chosen.length
   const good: Observed[] = []
   const others: Observed[] = []
   const addTo = (list: Observed[], rank: number, weight: number) => {
@@ -107,12 +106,14 @@ function splitTrials({ axes, beliefs, observations }: TpeState, ranked: RankedTr
     const coordinates = trial === undefined ? undefined : find(observations.coordinates, trial)
     if (coordinates !== undefined) list.push({ coordinates, weight })
   }
-  for (let rank = 0; rank < goodCount; rank += 1) addTo(good, rank, 1)
+  for (const { rank, weight } of chosen) addTo(good, rank, weight)
   const left = ended - goodCount
   const shown = Math.min(left, MOST_OTHERS)
-  for (let i = 0; i < shown; i += 1) addTo(others, goodCount + Math.floor(((i + 0.5) * left) / shown), left / shown)
+  const otherRank = otherRanks(chosen)
+  for (let i = 0; i < shown; i += 1) addTo(others, otherRank(Math.floor(((i + 0.5) * left) / shown)), left / shown)
   const likely = new ParzenEstimator(axes, [...good, ...beliefs.kernels])
-  return { likely, goodCount, others, ended }
+  const unlikely = new ParzenEstimator(axes, others, 1, likely.bandwidths)
+  return { likely, unlikely, goodCount, ended }
 }
 
 /** Before the model: first what is believed to be good, then half of the configs near it; else undefined. */
@@ -137,13 +138,11 @@ function believedConfig(
 
 function propose(
   state: TpeState,
-  { likely, goodCount, others, ended }: Split,
-  pending: readonly Float64Array[],
+  { likely, unlikely, goodCount, ended }: Split,
   rng: Rng,
   isIssued: (config: Config) => boolean,
 ): { config: Config; reason: string } | undefined {
   const { axes } = state
-  const unlikely = new ParzenEstimator(axes, [...others, ...pending.map((coordinates) => ({ coordinates, weight: 1 }))])
   let best: { config: Config; score: number } | undefined
   for (let i = 0; i < CANDIDATES; i += 1) {
     const config = drawFrom(state, likely, rng)
@@ -160,7 +159,7 @@ function propose(
 }
 
 function drawFrom(state: TpeState, density: ParzenEstimator, rng: Rng): Config {
-  const isCrossed = rng.float() < CROSSED
+  const isCrossed = rng.float() < (state.settings.objectives === undefined ? CROSSED : CROSSED_FOR_SEVERAL)
   let kernel = density.drawKernel(rng)
   return configFrom(state, rng, (index) => {
     if (isCrossed) kernel = density.drawKernel(rng)
