@@ -7,7 +7,7 @@ build()
 const { rolldown } = await import('rolldown')
 const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
 const bundle = await rolldown({
-  input: { main: `${root}test/bench/main.ts` },
+  input: { main: `${root}test/bench/main.ts`, simulator: `${root}test/bench/agents/simulator.ts` },
   platform: 'node',
   external: (id) => builtins.has(id) || (/^[@a-z]/.test(id) && !id.startsWith('@sweep/') && !id.startsWith(root)),
 })

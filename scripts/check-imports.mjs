@@ -10,18 +10,22 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const ALLOWED = {
   spec: [],
   search: ['spec'],
+  analysis: ['spec'],
   capture: ['spec'],
   log: [],
+  objects: ['spec'],
+  snapshot: ['spec'],
+  monitoring: ['spec'],
   launchers: ['spec'],
   store: ['spec'],
   queue: ['spec', 'store'],
   client: ['spec'],
   // `sweep replay` recomputes decisions on the user's machine, with the very code that made them.
-  cli: ['client', 'spec', 'search'],
-  controller: ['store', 'queue', 'search', 'log', 'spec'],
-  api: ['store', 'queue', 'log', 'spec'],
-  agent: ['launchers', 'capture', 'client', 'log', 'spec'],
-  standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'spec'],
+  cli: ['client', 'snapshot', 'spec', 'search'],
+  controller: ['store', 'queue', 'search', 'log', 'monitoring', 'spec'],
+  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'spec'],
+  agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
+  standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],
 }
 
 const problems = []

@@ -18,7 +18,8 @@ The same program runs by hand: reports are then printed, and checkpoints go to .
 Nothing here raises or holds up training: what can't be done is left undone and said once on stderr, unless
 SWEEP_STRICT=1, which makes it an error. Exceptions are what the program asks for itself: `configure(on_stop="raise")`,
 `report(..., wait=5)`, and `--help`. Signals are left alone: a stop is seen by `report` and `stopping`, and a program
-that looks at neither gets SIGTERM, then SIGKILL when its grace is over, as it would without this file.
+that looks at neither gets SIGTERM, then SIGKILL when its grace is over, as it would without this file. In a pod of
+Kubernetes SIGTERM is how a stop is told: there, unless the program handles it, it becomes the decision to stop.
 
 In a program of several processes (torchrun, srun, mpirun) all may call everything; only rank 0 writes. Ranks read the
 decision on their own, so where they must leave together, broadcast rank 0's.
@@ -45,6 +46,7 @@ __all__ = [
 
 _LINE_LIMIT = 65_536  # bytes; longer lines would not be appended in one piece everywhere
 _RANK_NAMES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK")
+_RECORD = "\x1esweep "  # before what is told on the standard output; no text that is meant for people begins so
 _MARKER = "complete"  # stands in a checkpoint's folder once everything else does
 
 
@@ -198,6 +200,12 @@ class _Run:
         self.decision = Decision()
         self.raises = False
         self.cleaned = False
+        # Where no agent sees this disk, reports go to the output of the program, which is a pod's log.
+        self.caught: Any = None
+        self.prints = os.environ.get("SWEEP_REPORT") == "stdout"
+        if self.prints:
+            self.metrics_path = self.control_path = ""
+            self.catch()
 
     # Appending a line.
 
@@ -230,6 +238,38 @@ class _Run:
             _warn("write28", "a report was cut off: No space left on device.")
         return True
 
+    # Without files of ours.
+
+    def tell(self, kind: str, text: str) -> None:
+        """One record on the standard output, in one call, so that it doesn't mix with those of other threads."""
+        data = f"{_RECORD}{kind} {text}\n".encode()
+        if len(data) > _LINE_LIMIT:
+            _warn("long", f"a report of {len(data)} bytes was dropped; {_LINE_LIMIT} is the most.")
+            return
+        try:
+            sys.stdout.flush()  # what was printed before comes before
+        except Exception:  # closed, or None
+            pass
+        try:
+            while data:
+                data = data[os.write(1, data) :]
+        except OSError as error:
+            _warn(f"write{error.errno}", f"a report was dropped: {error.strerror}.")
+
+    def catch(self) -> None:
+        """SIGTERM becomes a decision, where nothing else tells one. Left to a program that handles it."""
+        import signal
+
+        def stop(*_: object) -> None:
+            self.decision = Decision(True, "stopped", "SIGTERM", True)
+
+        try:
+            if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+                signal.signal(signal.SIGTERM, stop)
+                self.caught = stop
+        except ValueError:  # not in the main thread, where signals belong
+            pass
+
     # Reading the decision.
 
     def decide(self) -> Decision:
@@ -261,7 +301,7 @@ class _Run:
         while True:
             decision = self.decide()
             left = end - time.monotonic()
-            if decision.stop or left <= 0 or not self.control_path:
+            if decision.stop or left <= 0 or not (self.control_path or self.prints):
                 return decision
             time.sleep(min(0.005, left))
 
@@ -349,8 +389,10 @@ def _whole(step: Any) -> Optional[int]:
 def _write(step: Optional[int], fields: List[str]) -> None:
     if step is not None:
         fields.insert(0, f'"step": {step}')
-    line = "{" + ", ".join(fields) + "}\n"
-    if not _here().append(line):
+    text = "{" + ", ".join(fields) + "}"
+    if _here().prints:
+        _here().tell("report", text)
+    elif not _here().append(f"{text}\n"):
         # Without a metrics file the run's output is where metrics are looked for; by hand, people look there.
         by_hand = not os.environ.get("SWEEP_RUN_DIR")
         words = []
@@ -428,13 +470,17 @@ def configure(*, on_stop: Optional[str] = None, rank: Optional[int] = None) -> N
         raise SweepStop(stopping().reason or "terminated", 128 + signal.SIGTERM)
 
     try:
-        if on_stop == "raise" and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+        if on_stop == "raise" and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, _here().caught):
             signal.signal(signal.SIGTERM, terminate)
     except ValueError:  # not in the main thread, where signals belong
         pass
 
 
 # --- checkpoints ------------------------------------------------------------------------------------------------------
+
+
+def _checkpoint_folder() -> str:
+    return os.environ.get("SWEEP_CHECKPOINTS") or os.path.join(os.environ.get("SWEEP_RUN_DIR", ""), "checkpoints")
 
 
 def _checkpoints(folder: str) -> List[Tuple[int, str]]:
@@ -479,7 +525,7 @@ def restore() -> Optional[Checkpoint]:
                 pass
             if found is None:
                 _warn("restore", f"{given} is not a complete checkpoint.")
-        own = _checkpoints(os.path.join(run_dir, "checkpoints"))
+        own = _checkpoints(_checkpoint_folder())
         if found is None and own and run_dir:
             found = own[-1]
         if found is None:
@@ -520,7 +566,7 @@ class _Saving:
     def __init__(self, step: int, keep: int) -> None:
         self.step = step
         self.keep = keep
-        self.folder = os.path.join(os.environ.get("SWEEP_RUN_DIR", ""), "checkpoints")
+        self.folder = _checkpoint_folder()
         self.temp = os.path.join(self.folder, f".tmp-{step}-{os.getpid()}")
         self.discard = info.rank != 0
 
@@ -592,6 +638,10 @@ class _Saving:
         if fd >= 0:
             os.fsync(fd)
             os.close(fd)
+        if _here().prints and os.environ.get("SWEEP_CHECKPOINTS"):  # elsewhere it goes with the pod
+            import json
+
+            _here().tell("checkpoint", json.dumps({"step": self.step, "path": os.path.abspath(final)}))
         decision = _here().decision
         if decision.save:
             _here().decision = Decision(decision.stop, decision.reason, decision.detail)

@@ -619,6 +619,71 @@ for step in range(10**6):
         self.assertEqual([name for name in self.names() if not name.isdecimal()], [])
 
 
+class PodTest(SweepTest):
+    """In a pod no agent sees the disk: everything is told on the standard output."""
+
+    def pod(self, code, stop_after=None, **env):
+        """What a program that begins with `import sweep` prints, and its exit code."""
+        full = {**os.environ, "PYTHONPATH": str(SOURCE.parent), "SWEEP_REPORT": "stdout", "SWEEP_RUN_DIR": str(self.dir)}
+        full.update({"SWEEP_METRICS": "/dev/stdout", **env})
+        args = [sys.executable, "-c", f"import sweep\n{code}"]
+        with subprocess.Popen(args, env=full, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            out = b""
+            while stop_after is not None and stop_after not in out:
+                out += child.stdout.readline()
+            if stop_after is not None:
+                child.send_signal(signal.SIGTERM)
+            rest, err = child.communicate(timeout=20)
+        self.assertEqual(err, b"")
+        return (out + rest).decode(), child.returncode
+
+    def test_reports_are_records_between_what_the_program_prints(self):
+        code = "print('one')\nprint('50%', end='\\r')\nsweep.report(3, loss=0.5)\nprint('two')"
+        out, exit_code = self.pod(code)
+        self.assertEqual(out, 'one\n50%\r\x1esweep report {"step": 3, "loss": 0.5}\ntwo\n')
+        self.assertEqual((exit_code, list(self.dir.iterdir())), (0, []))
+
+    def test_sigterm_is_the_decision_to_stop_and_asks_for_a_checkpoint(self):
+        code = """
+import time
+while not sweep.report(1, loss=1): time.sleep(0.01)
+d = sweep.stopping()
+print(d.stop, d.reason, d.save)
+"""
+        out, exit_code = self.pod(code, stop_after=b"report")
+        self.assertTrue(out.endswith("True stopped True\n"), out)
+        self.assertEqual(exit_code, 0)
+
+    def test_a_handler_of_the_program_is_left_alone(self):
+        code = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+sweep.report(1, loss=1)
+time.sleep(10)
+"""
+        self.assertEqual(self.pod(code, stop_after=b"report")[1], 7)
+
+    def test_on_stop_raise_ends_the_program_at_once(self):
+        code = "import time\nsweep.configure(on_stop='raise')\nsweep.report(1, loss=1)\ntime.sleep(10)"
+        self.assertEqual(self.pod(code, stop_after=b"report")[1], 143)
+
+    def test_a_wait_ends_with_the_signal(self):
+        code = "print('ready', flush=True)\nprint(sweep.report(1, wait=15, loss=1).stop)"
+        begun = time.monotonic()
+        out, _ = self.pod(code, stop_after=b"report")
+        self.assertTrue(out.endswith("True\n"), out)
+        self.assertLess(time.monotonic() - begun, 10)
+
+    def test_checkpoints_go_to_the_volume_and_are_told(self):
+        code = "import json\nwith sweep.checkpoint(4) as path: (path / 'w').write_text('x')\nprint(sweep.restore().step)"
+        out, _ = self.pod(code, SWEEP_CHECKPOINTS=str(self.dir / "volume"))
+        told = {"step": 4, "path": str(self.dir / "volume" / "4")}
+        self.assertEqual(out, f"\x1esweep checkpoint {json.dumps(told)}\n4\n")
+
+    def test_without_a_volume_nobody_is_told_of_a_checkpoint_that_goes_with_the_pod(self):
+        self.assertEqual(self.pod("with sweep.checkpoint(4) as path: (path / 'w').write_text('x')")[0], "")
+
+
 class InfoTest(SweepTest):
     def test_by_hand_there_is_no_trial(self):
         info = self.load().info

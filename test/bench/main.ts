@@ -11,13 +11,16 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   ingest: async () => (await import('./ingest.ts')).ingest,
   leaderboard: async () => (await import('./leaderboard.ts')).leaderboard,
   cli: async () => (await import('./cli.ts')).cli,
+  agents: async () => (await import('./agents/agents.ts')).agents,
   search: async () => (await import('./search/search.ts')).search,
   calibration: async () => (await import('./search/calibration.ts')).calibration,
   'search-speed': async () => (await import('./search-speed/search-speed.ts')).searchSpeed,
+  objectives: async () => (await import('./objectives/objectives.ts')).objectives,
   multifidelity: async () => (await import('./multifidelity/multifidelity.ts')).multifidelity,
+  importance: async () => (await import('./importance/importance.ts')).importance,
 }
 /** Those that read what stands after the names. */
-const WITH_OPTIONS = ['search', 'search-speed', 'multifidelity']
+const WITH_OPTIONS = ['agents', 'search', 'search-speed', 'objectives', 'multifidelity']
 
 const args = process.argv.slice(2)
 const firstOption = args.findIndex((arg) => arg.startsWith('-'))

@@ -4,39 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, expect, test } from 'vitest'
-import { expectConsistent } from '../support/consistent.ts'
 import { postgresPid, postgresProcesses } from '../support/postgres-of.ts'
-import { freePort, hasRedis, TestRedis, WITHOUT_REDIS } from '../support/redis.ts'
+import { freePort } from '../support/redis.ts'
 import { TestServer, waitFor } from '../support/server.ts'
-import { allTrials, createSweep, finished, getSweep, getTrial } from '../support/sweeps.ts'
+import { createSweep, finished, getSweep } from '../support/sweeps.ts'
+import { expectAllReports, TEN_TRIALS } from '../support/ten-trials.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
 })
-
-const TEN_TRIALS = `
-method: random
-metric: {name: val_loss, goal: minimize}
-parameters:
-  x: {min: 1000, max: 100000}
-command: [/bin/sh, steps.sh, "\${args}", --steps=50, --pause=0.1]
-budget: {trials: 10}
-`
-
-async function expectAllReports(server: TestServer, id: string): Promise<void> {
-  for (const row of await allTrials(server, id)) {
-    expect(row.state).toBe('completed')
-    const detail = await getTrial(server, id, row.number)
-    expect(detail.attemptList).toHaveLength(1)
-    const stored = await server.call<{ series: { steps: number[] }[] }>(
-      'GET',
-      `/sweeps/${id}/trials/${row.number}/metrics?name=val_loss`,
-    )
-    expect(stored.series[0]?.steps).toEqual(Array.from({ length: 50 }, (_, index) => index + 1))
-  }
-  await expectConsistent(server, [id])
-}
 
 test('Postgres stopped for 20 seconds in the middle: training goes on, nothing is lost', async () => {
   const server = await TestServer.start({ slots: 5 })
@@ -64,25 +41,6 @@ test('Postgres killed in the middle comes back by itself and the sweep completes
   expect((await finished(server, id)).trials).toMatchObject({ completed: 10, failed: 0 })
   await expectAllReports(server, id)
 }, 150_000)
-
-const redisTest = test.skipIf(!hasRedis())
-redisTest(
-  `Redis emptied and gone for a while costs time and nothing else${hasRedis() ? '' : ` (${WITHOUT_REDIS})`}`,
-  async () => {
-    const redis = await TestRedis.start()
-    cleanups.push(() => redis.remove())
-    const server = await TestServer.start({ slots: 5, env: { REDIS_URL: redis.url } })
-    cleanups.push(() => server.remove())
-    const id = await createSweep(server, TEN_TRIALS)
-    await waitFor(async () => (await getSweep(server, id)).trials.running === 5)
-    await redis.kill()
-    await waitFor(async () => (await getSweep(server, id)).trials.completed >= 5)
-    await redis.start()
-    expect((await finished(server, id)).trials).toMatchObject({ completed: 10, failed: 0 })
-    await expectAllReports(server, id)
-  },
-  150_000,
-)
 
 test('a Postgres that cannot be reached at the start is named, and waited for', async () => {
   const port = await freePort()

@@ -9,6 +9,8 @@ export interface AgentOptions {
   readonly slots: number
   readonly queue?: string
   readonly env?: Readonly<Record<string, string>>
+  /** Words before its command, such as those that run it in a network of its own. */
+  readonly prefix?: readonly string[]
 }
 
 /** A separate agent process with a home of its own, as on another machine. */
@@ -35,7 +37,12 @@ export class TestAgent {
 
   async start(): Promise<void> {
     const before = this.output.length
-    const child = spawn(process.execPath, [join(DIST, 'agent.js')], {
+    const [program = process.execPath, ...words] = [
+      ...(this.options.prefix ?? []),
+      process.execPath,
+      join(DIST, 'agent.js'),
+    ]
+    const child = spawn(program, words, {
       env: {
         ...(await this.server.environment()),
         SWEEP_HOME: this.home,

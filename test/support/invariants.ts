@@ -96,7 +96,7 @@ async function checkCounters(database: Database, sweep: SweepCounts): Promise<st
     [sweep.id],
   )
   const best = await database.query<{ number: number; loss: number }>(
-    `select number, loss from trials where sweep_id = $1 and loss is not null order by loss, number limit 1`,
+    `select number, loss from trials where sweep_id = $1 and standing = 0 order by loss, number limit 1`,
     [sweep.id],
   )
   const counted = new Map(rows.map((row) => [row.state, row.count]))

@@ -81,6 +81,12 @@ export class TestRedis {
     this.child?.kill(signal)
   }
 
+  async flushAll(): Promise<void> {
+    const client = new Redis(this.url)
+    await client.flushall()
+    client.disconnect()
+  }
+
   async kill(): Promise<void> {
     const child = this.child
     if (!child || child.exitCode !== null || child.signalCode !== null) return

@@ -1,3 +1,5 @@
+import { IMPORTANCE_METHODS } from '@sweep/spec/importance-methods'
+
 export interface OptionEntry {
   /** As commander writes it: `-n, --trials <count>`. */
   readonly flags: string
@@ -77,6 +79,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--asha', help: 'stop bad trials early, by the step of their reports' },
       { flags: '--seed <seed>', help: 'draw the same configs again' },
       { flags: '--name <name>', help: 'name of the sweep' },
+      { flags: '--no-snapshot', help: 'upload no code: trials run in the folder itself, on every host' },
       { flags: '--dry-run', help: 'print the sweep file and do nothing' },
       { flags: '--detach', help: 'create it and return' },
     ],
@@ -91,6 +94,7 @@ export const COMMANDS: readonly CommandEntry[] = [
       ...AFTER,
       { flags: '--set <key=value>', help: 'replace a value of the file, such as run_cap=5', repeat: true },
       { flags: '--workdir <folder>', help: "where trials run (default: the file's folder)" },
+      { flags: '--no-snapshot', help: 'upload no code: trials run in the folder itself, on every host' },
       { flags: '--dry-run', help: 'check the file and do nothing' },
     ],
   },
@@ -163,8 +167,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<sweep>',
     group: LOOK,
     completes: 'sweep',
-    summary: 'its best trial and config',
+    summary: 'its best trial and config, or its whole Pareto front',
     options: [{ flags: '--command', help: 'print the command line that runs the best config by hand' }],
+  },
+  {
+    name: 'importance',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'how much each parameter matters, and whether to trust it',
+    options: [
+      { flags: '--metric <name>', help: 'for this objective (default: the first)' },
+      {
+        flags: '--method <method>',
+        help: `${IMPORTANCE_METHODS.join(', ')} (default fanova)`,
+        choices: IMPORTANCE_METHODS,
+      },
+    ],
   },
   {
     name: 'why',
@@ -218,6 +237,15 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '-f, --follow', help: 'go on until it ends' },
       { flags: '--attempt <number>', help: 'of this attempt (default: the newest)' },
     ],
+  },
+  {
+    name: 'trial artifacts',
+    args: TRIAL_ARGS,
+    group: LOOK,
+    completes: 'trial',
+    summary: 'list or fetch the files that a trial left in artifacts/',
+    more: TRIAL_MORE,
+    options: [{ flags: '--download <folder>', help: 'fetch them all into this folder' }],
   },
   ...(['stop', 'prune', 'cancel', 'retry'] as const).map(
     (action): CommandEntry => ({
@@ -301,8 +329,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'run trials on this machine for a server, in the foreground',
     options: [
       ...SLOTS,
+      { flags: '--slots-per-gpu <count>', help: 'trials that share each GPU (default 1)' },
+      { flags: '--launchers <names>', help: 'process,docker (default: what answers here), or kubernetes' },
+      { flags: '--kubeconfig <file>', help: 'cluster of --launchers kubernetes (default: the one it runs in)' },
       { flags: '--name <name>', help: 'name of the agent (default: the host)' },
       { flags: '--queue <name>', help: 'queue to serve; may be repeated', repeat: true },
+      { flags: '--labels <labels>', help: 'what sweeps may require, such as zone=b,disk=ssd' },
     ],
   },
   {
@@ -318,12 +350,15 @@ export const COMMANDS: readonly CommandEntry[] = [
   },
   {
     name: 'token create',
-    args: '<name>',
+    args: '[name]',
     group: RUN_BY,
     summary: 'create a token; it is shown once',
     options: [
       { flags: '--kind <kind>', help: '`user` for people, `join` for agents', choices: ['user', 'join'] },
       { flags: '--role <role>', help: 'what it may do', choices: ['viewer', 'operator', 'admin'] },
+      { flags: '--join', help: 'short for --kind join' },
+      { flags: '--queues <names>', help: 'of a join token: the queues its agents may serve, such as a100,h100' },
+      { flags: '--uses <count>', help: 'of a join token: how many agents may join with it' },
       { flags: '--expires <duration>', help: 'good for this long (a join token: 1h when absent)' },
     ],
   },

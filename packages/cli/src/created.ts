@@ -1,19 +1,23 @@
 import type { Client } from '@sweep/client/client'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { Json } from '@sweep/spec/number'
 import type { SweepCreated, SweepView } from '@sweep/spec/wire/api'
+import { uploadCode } from './code/upload-code.ts'
 import type { CliContext } from './context.ts'
 import { budgetText } from './present.ts'
 import type { SweepFile } from './sweep-files.ts'
 
-/** Sends a checked sweep file to the server. */
+/** Sends a checked sweep file to the server, its code first. */
 export async function createOnServer(
   context: CliContext,
   file: SweepFile,
   overrides: Record<string, Json>,
+  document: SweepDocument,
 ): Promise<{ client: Client; created: SweepCreated }> {
   const client = await context.client()
   const { source, workdir } = file
-  const created = await client.createSweep({ source, file: file.file, workdir, overrides })
+  const code = await uploadCode(context, client, workdir, document)
+  const created = await client.createSweep({ source, file: file.file, workdir, overrides, code })
   return { client, created }
 }
 

@@ -25,3 +25,17 @@ test('of a copy it is said where it goes on from, and that it starts from nothin
     `${copy}; it starts from nothing, as trial 3 had saved no checkpoint to go on from (knowing facts up to 40)`,
   )
 })
+
+test('the end of a trial tells its value of every objective and constraint', () => {
+  const body: FactBody = {
+    kind: 'trial-ended',
+    trial: 2,
+    state: 'completed',
+    value: 0.25,
+    values: { loss: 0.25, latency: Number.NaN, memory: 7 },
+    reason: 'done',
+  }
+  expect(explainTrial(2, [{ seq: 9, at: 0, body }])[0]?.text).toBe(
+    'completed with loss=0.25 latency=NaN memory=7: done',
+  )
+})

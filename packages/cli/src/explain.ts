@@ -2,8 +2,8 @@ import { assertNever } from '@sweep/spec/assert-never'
 import type { FactBody, FactOf, Verdict } from '@sweep/spec/facts'
 import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
-import type { AgentView, SweepView } from '@sweep/spec/wire/api'
-import { configText, countsText, shortNumber } from './present.ts'
+import type { AgentView, SweepView, TrialDetail } from '@sweep/spec/wire/api'
+import { configText, countsText, shortNumber, valuesText } from './present.ts'
 
 export interface DatedFact {
   readonly seq: number
@@ -40,6 +40,11 @@ export function explainSweep(
         ? 'no agent is ready: `sweep agent start` runs trials on this machine, `sweep agent ls` lists agents'
         : `${ready.length} ${ready.length === 1 ? 'agent is' : 'agents are'} ready, with ${free} free slots`,
   })
+  for (const agent of agents) {
+    if (agent.state !== 'ready' && agent.reason !== undefined) {
+      lines.push({ text: `agent ${agent.name} is ${agent.state}: ${agent.reason}` })
+    }
+  }
   return lines
 }
 
@@ -64,6 +69,12 @@ export function explainTrial(number: number, facts: readonly DatedFact[]): Expla
   return lines
 }
 
+/** What the program of a running trial waits for, such as its image. */
+export function explainWait({ attemptList }: TrialDetail): Explanation[] {
+  const last = attemptList.at(-1)
+  return last?.state === 'running' && last.message !== null ? [{ text: `now ${last.message}` }] : []
+}
+
 function sweepFactText(body: FactBody): string | undefined {
   switch (body.kind) {
     case 'sweep-created':
@@ -74,6 +85,10 @@ function sweepFactText(body: FactBody): string | undefined {
       return `waiting: ${body.reason}`
     case 'no-more-trials':
       return `no more trials: ${body.reason}`
+    case 'agent-drained': {
+      const { agent, reason, trials } = body
+      return `agent ${agent} was drained: ${reason}; not held against ${trials.length === 1 ? 'trial' : 'trials'} ${trials.join(', ')}`
+    }
     case 'sweep-ended':
       return `${body.state}: ${body.reason}`
     default:
@@ -97,7 +112,8 @@ function trialFactText(number: number, body: FactBody): string | undefined {
     case 'attempt-ended':
       return `attempt ${body.attempt} ended after ${formatDuration(body.seconds * 1000)} (${body.cause}): ${body.message}`
     case 'trial-ended': {
-      const value = body.value === null ? '' : ` with ${shortNumber(Number(body.value))}`
+      const shown = body.values === undefined ? shortNumber(body.value) : valuesText(body.values)
+      const value = body.value === null && body.values === undefined ? '' : ` with ${shown}`
       return `${body.state}${value}: ${body.reason}`
     }
     case 'trial-requeued':
@@ -105,10 +121,12 @@ function trialFactText(number: number, body: FactBody): string | undefined {
     case 'trial-resumed':
       return `resumed by ${body.by}: ${verdictText(body.verdict)}`
     case 'report':
+    case 'side-report':
     case 'sweep-created':
     case 'control':
     case 'waiting':
     case 'no-more-trials':
+    case 'agent-drained':
     case 'sweep-ended':
       return undefined
     default:

@@ -34,6 +34,18 @@ export async function loadLeaderboard(
   return rows.slice(0, limit)
 }
 
+/** The trials of a sweep with several objectives that no other one beats; they are the first of its leaderboard. */
+export async function loadFront(client: Client, sweepId: string): Promise<LeaderboardRow[]> {
+  const front: LeaderboardRow[] = []
+  let after: string | undefined
+  do {
+    const page = await client.leaderboard(sweepId, { limit: PAGE, after })
+    front.push(...page.rows.filter((row) => row.front === true))
+    after = page.rows.at(-1)?.front === true ? (page.next ?? undefined) : undefined
+  } while (after !== undefined)
+  return front
+}
+
 export async function printLeaderboard(
   context: CliContext,
   rows: readonly LeaderboardRow[],
@@ -49,6 +61,15 @@ export async function printLeaderboard(
         show: (row) => (row.rank === null ? '-' : String(row.rank)),
         align: 'right',
       },
+      ...(sweep.objectives === undefined
+        ? []
+        : [
+            {
+              name: 'front',
+              value: (row: LeaderboardRow) => row.front,
+              show: (row: LeaderboardRow) => (row.front ? '*' : ''),
+            },
+          ]),
     ],
   })
   await context.printRows(rows, columns, (row) => `${row.id}`)

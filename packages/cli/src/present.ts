@@ -1,4 +1,5 @@
 import type { Budget } from '@sweep/spec/document/sweep-document'
+import { type Aims, objectivesOf, sideMetrics, type Values } from '@sweep/spec/objectives'
 import type { Config, SearchSpace } from '@sweep/spec/search-space'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepDetail, SweepView, TrialCounts, TrialView } from '@sweep/spec/wire/api'
@@ -20,6 +21,13 @@ export function configText(config: Config, number: (value: number) => string = s
 function valueText(value: unknown, number: (value: number) => string): string {
   if (typeof value === 'number') return number(value)
   return typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value)
+}
+
+/** `val_loss=0.25 latency_ms=31`. */
+export function valuesText(values: Values, number: (value: number) => string = shortNumber): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}=${number(value)}`)
+    .join(' ')
 }
 
 /** What varies between the trials of a sweep, in the order of its file: constants say nothing about one of them. */
@@ -84,9 +92,10 @@ export function sweepColumns(now: number): Column<SweepView>[] {
  */
 export function trialColumns<Row extends TrialView>(
   rows: readonly Row[],
-  { document: { space, metric } }: SweepDetail,
+  { document }: SweepDetail,
   options: { readonly splitConfig: boolean; readonly first?: readonly Column<Row>[] },
 ): Column<Row>[] {
+  const { space } = document
   const used = new Set(rows.flatMap((row) => Object.keys(row.config)))
   const known = space.parameters.map((parameter) => parameter.name).filter((name) => used.delete(name))
   const names = [...known, ...used]
@@ -105,20 +114,35 @@ export function trialColumns<Row extends TrialView>(
     ...(options.first ?? []),
     { name: 'trial', value: (row) => row.number, align: 'right' },
     { name: 'state', value: (row) => row.state },
-    {
-      name: metric?.name ?? 'value',
-      value: (row) => row.value,
-      show: (row) => shortNumber(row.value),
-      align: 'right',
-      flexible: true,
-      minWidth: 8,
-    },
+    ...valueColumns<Row>(document),
     { name: 'step', value: (row) => row.lastStep, align: 'right' },
     ...config,
     { name: 'attempts', value: (row) => row.attempts, align: 'right', wide: true },
     { name: 'cause', value: (row) => row.cause, wide: true },
     { name: 'agent', value: (row) => row.agent, wide: true },
     { name: 'reason', value: (row) => row.reason, wide: true },
+  ]
+}
+
+/** One for each metric that decides about trials, and whether they keep to the constraints. */
+function valueColumns<Row extends TrialView>(aims: Aims): Column<Row>[] {
+  const [first] = objectivesOf(aims)
+  const side = sideMetrics(aims).map(({ name }) => ({ name, of: (row: Row) => row.values?.[name] ?? null }))
+  const columns = [{ name: first?.name ?? 'value', of: (row: Row) => row.value }, ...side]
+  return [
+    ...columns.map(
+      ({ name, of }): Column<Row> => ({
+        name,
+        value: of,
+        show: (row) => shortNumber(of(row)),
+        align: 'right',
+        flexible: true,
+        minWidth: 8,
+      }),
+    ),
+    ...(aims.constraints === undefined
+      ? []
+      : [{ name: 'feasible', value: (row: Row) => row.feasible, show: (row: Row) => (row.feasible ? 'yes' : 'no') }]),
   ]
 }
 

@@ -1,3 +1,4 @@
+import { constraintsText, objectivesText } from '@sweep/spec/objectives'
 import type { SweepView } from '@sweep/spec/wire/api'
 import type { Cell } from './output.ts'
 import { budgetText, configText, countsText, shortNumber } from './present.ts'
@@ -5,6 +6,8 @@ import { budgetText, configText, countsText, shortNumber } from './present.ts'
 /** A sweep as lines of `name  value`. */
 export function sweepFields(sweep: SweepView): (readonly [string, Cell])[] {
   const best = sweep.best
+  // Of several objectives the first; which trials are best by all of them, `sweep best` tells.
+  const metric = sweep.objectives === undefined ? '' : `${sweep.metric?.name} `
   return [
     ['id', sweep.id],
     ['name', sweep.name],
@@ -12,9 +15,10 @@ export function sweepFields(sweep: SweepView): (readonly [string, Cell])[] {
     ['state', sweep.state],
     ['reason', sweep.reason ?? undefined],
     ['method', sweep.method],
-    ['metric', sweep.metric === null ? undefined : `${sweep.metric.goal} ${sweep.metric.name}`],
+    ['metric', sweep.metric === null ? undefined : objectivesText(sweep.objectives ?? [sweep.metric])],
+    ['constraints', sweep.constraints && constraintsText(sweep.constraints)],
     ['trials', countsText(sweep.trials)],
-    ['best', best === null ? undefined : `${shortNumber(best.value)} by trial ${best.trial}`],
+    ['best', best === null ? undefined : `${metric}${shortNumber(best.value)} by trial ${best.trial}`],
     ['config', best === null ? undefined : configText(best.config)],
     ['parallelism', sweep.parallelism ?? undefined],
     ['priority', sweep.priority],

@@ -1,6 +1,6 @@
 import type { TrialView } from '@sweep/spec/wire/api'
 import type { Cell } from './output.ts'
-import { configText } from './present.ts'
+import { configText, valuesText } from './present.ts'
 
 /** A trial as lines of `name  value`. */
 export function trialFields(trial: TrialView): (readonly [string, Cell])[] {
@@ -14,6 +14,8 @@ export function trialFields(trial: TrialView): (readonly [string, Cell])[] {
     ['source', trial.source],
     ['parent', trial.parent],
     ['value', trial.value ?? undefined],
+    ['values', trial.values && valuesText(trial.values, String)],
+    ['feasible', trial.feasible],
     ['last', trial.lastValue === null ? undefined : `${trial.lastValue} at step ${trial.lastStep}`],
     ['reports', trial.reports],
     ['attempts', trial.attempts],

@@ -1,8 +1,10 @@
+import type { ImportanceMethod } from '@sweep/spec/importance-methods'
 import type { SweepEvent } from '@sweep/spec/sweep-state'
 import type { TrialState } from '@sweep/spec/trial'
 import type {
   AgentList,
   AgentView,
+  ArtifactList,
   ChangeSweep,
   CreateSweep,
   CreateToken,
@@ -26,6 +28,7 @@ import type {
   ValidateSweep,
   WhoAmI,
 } from '@sweep/spec/wire/api'
+import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
   decodeLeaderboard,
   decodeMetrics,
@@ -47,6 +50,12 @@ export interface PageOptions {
 
 export interface TrialPageOptions extends PageOptions {
   readonly states?: readonly TrialState[] | undefined
+}
+
+export interface ImportanceOptions {
+  /** Name of an objective. */
+  readonly metric?: string | undefined
+  readonly method?: ImportanceMethod | undefined
 }
 
 export interface LogOptions {
@@ -75,6 +84,8 @@ export interface Client {
   changeSweep(sweepId: string, changes: ChangeSweep): Promise<SweepView>
   /** Best first; trials without a finite value last. */
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
+  /** How much each parameter matters for an objective, the first one unless it is named. */
+  importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -94,6 +105,14 @@ export interface Client {
   watchSweep(sweepId: string, options?: WatchOptions & { after?: number }): AsyncGenerator<SweepEventData>
   /** The state of every sweep whenever it changes. */
   watchSweeps(options?: WatchOptions): AsyncGenerator<SweepEventData>
+  /** Whether the server has bytes of this SHA-256. */
+  hasObject(sha256: string): Promise<boolean>
+  /** Stores bytes, which must have this SHA-256. */
+  putObject(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** Files that the program of a trial left in artifacts/, by path. */
+  listArtifacts(sweepId: string, trial: number, page?: PageOptions): Promise<ArtifactList>
+  /** The bytes of one of them; whoever reads them checks their SHA-256. */
+  getArtifact(sweepId: string, trial: number, path: string): Promise<AsyncIterable<Uint8Array>>
   listAgents(): Promise<AgentList>
   drainAgent(agentId: string): Promise<AgentView>
   createToken(body: CreateToken): Promise<TokenCreated>
@@ -129,6 +148,8 @@ export function createClient(options: HttpOptions): Client {
       decodeSweep(await http.json({ method: 'PATCH', path: sweepPath(sweepId), body })),
     leaderboard: async (sweepId, page) =>
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
+    importance: async (sweepId, { metric, method } = {}) =>
+      (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),
@@ -150,6 +171,16 @@ export function createClient(options: HttpOptions): Client {
     watchSweep: (sweepId, { after, ...options } = {}) =>
       watchEvents(http, `${sweepPath(sweepId)}/events`, decodeEvent, { ...options, lastId: after ?? 0 }),
     watchSweeps: (options = {}) => watchEvents(http, '/events', decodeEvent, options),
+    hasObject: (sha256) => http.exists(`/objects/${sha256}`),
+    putObject: async (sha256, bytes) => {
+      await http.json({ method: 'PUT', path: `/objects/${sha256}`, bytes })
+    },
+    listArtifacts: async (sweepId, trial, page = {}) =>
+      (await get(`${trialPath(sweepId, trial)}/artifacts`, { ...page })) as ArtifactList,
+    getArtifact: async (sweepId, trial, path) => {
+      const { body } = await http.send({ path: `${trialPath(sweepId, trial)}/artifacts/file`, query: { path } })
+      return (body ?? []) as AsyncIterable<Uint8Array>
+    },
     listAgents: async () => (await get('/agents')) as AgentList,
     drainAgent: async (agentId) => (await post(`/agents/${encodeURIComponent(agentId)}/drain`)) as AgentView,
     createToken: async (body) => (await post('/tokens', body)) as TokenCreated,

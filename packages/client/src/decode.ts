@@ -34,7 +34,12 @@ export function decodeSweepList(reply: unknown): SweepList {
 
 export function decodeTrial<T extends TrialView>(reply: unknown): T {
   const trial = reply as T
-  return { ...trial, value: valueOrNull(trial.value), lastValue: valueOrNull(trial.lastValue) }
+  const decoded = { ...trial, value: valueOrNull(trial.value), lastValue: valueOrNull(trial.lastValue) }
+  return trial.values === undefined ? decoded : { ...decoded, values: decodeValues(trial.values) }
+}
+
+function decodeValues(values: Readonly<Record<string, number | MetricText>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).map(([name, wire]) => [name, value(wire)]))
 }
 
 export const decodeTrialDetail = (reply: unknown): TrialDetail => decodeTrial<TrialDetail>(reply)

@@ -11,10 +11,12 @@ export interface HttpOptions {
 }
 
 export interface Call {
-  readonly method?: 'GET' | 'POST' | 'PATCH' | 'DELETE'
+  readonly method?: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly query?: Readonly<Record<string, string | number | readonly string[] | undefined>>
   readonly body?: unknown
+  /** Instead of a body: bytes that are sent as they come. */
+  readonly bytes?: AsyncIterable<Uint8Array>
   readonly headers?: Readonly<Record<string, string>>
   readonly signal?: AbortSignal | undefined
 }
@@ -37,19 +39,30 @@ export class Http {
    * @throws SweepError with the server's code, or `unreachable` when nothing answers
    */
   async send(call: Call): Promise<Response> {
+    const response = await this.#fetchReply(call)
+    if (response.ok) return response
+    throw await this.#errorOf(response, call.signal)
+  }
+
+  /** Whether something is there for us. A refusal counts as no: the reply to HEAD can't say why, the next call will. */
+  async exists(path: string): Promise<boolean> {
+    const response = await this.#fetchReply({ method: 'HEAD', path })
+    if (response.status >= 500) throw this.#notOurs(response)
+    return response.ok
+  }
+
+  async #fetchReply(call: Call): Promise<Response> {
     const headers: Record<string, string> = { accept: 'application/json', ...call.headers }
     if (this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`
     if (call.body !== undefined) headers['content-type'] = 'application/json'
+    if (call.bytes !== undefined) headers['content-type'] = 'application/octet-stream'
     const init: RequestInit = { method: call.method ?? 'GET', headers, redirect: 'error' }
     if (call.body !== undefined) init.body = JSON.stringify(call.body)
+    if (call.bytes !== undefined) Object.assign(init, { body: call.bytes, duplex: 'half' })
     if (call.signal !== undefined) init.signal = call.signal
-    const response = await this.#fetch(`${this.url}/api/v1${call.path}${queryText(call.query)}`, init).catch(
-      (error: unknown) => {
-        throw this.#unreachable(error, call.signal)
-      },
-    )
-    if (response.ok) return response
-    throw await this.#errorOf(response, call.signal)
+    return this.#fetch(`${this.url}/api/v1${call.path}${queryText(call.query)}`, init).catch((error: unknown) => {
+      throw this.#unreachable(error, call.signal)
+    })
   }
 
   /** The reply's JSON. The server's own schemas describe it; what travels is not checked a second time here. */

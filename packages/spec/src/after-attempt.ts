@@ -4,22 +4,28 @@ import type { Retry } from './document/sweep-document.ts'
 import type { SweepState } from './sweep-state.ts'
 import type { TrialEvent } from './trial.ts'
 
+/** A metric that a trial must report, and what it has: values over all its attempts, and how many were finite. */
+export interface MetricSeen {
+  readonly name: string
+  readonly reports: number
+  readonly finiteReports: number
+}
+
 export interface AttemptEnd {
   /** What the agent saw, or `lost`. */
   readonly cause: Cause
   readonly message: string
   readonly retry: Retry
   readonly sweepState: SweepState
-  /** Name of the sweep's metric; null for a sweep that has none. */
-  readonly metric: string | null
-  /** Values of the metric that the trial has reported, in all its attempts; how many of them were finite. */
-  readonly reports: number
-  readonly finiteReports: number
+  /** Those that the sweep names as its objectives and in its constraints; none for a sweep without a metric. */
+  readonly metrics: readonly MetricSeen[]
   /** Metrics seen, for a did-you-mean. */
   readonly namesSeen: readonly string[]
   /** Failures of the trial's attempts before this one. */
   readonly userFailures: number
   readonly lostFailures: number
+  /** Other hosts on which the program of the trial has failed before. */
+  readonly failedOn: readonly string[]
 }
 
 export interface AfterAttempt {
@@ -50,6 +56,10 @@ export function afterAttempt(end: AttemptEnd): AfterAttempt {
     const tries = most === 0 ? '' : ` (failure ${failures}, ${most} ${most === 1 ? 'retry' : 'retries'} allowed)`
     return { ...after, event: 'fail', reason: `${why}${tries}` }
   }
+  if (policy.fault === 'user' && end.failedOn.length > 0) {
+    const hosts = end.failedOn.join(', ')
+    return { ...after, event: 'fail', reason: `${why}; it failed on ${hosts} too, so no further host is tried` }
+  }
   // A sweep that winds down starts nothing again: what failed has failed, what was only unlucky is called off.
   if (end.sweepState !== 'running' && end.sweepState !== 'paused') {
     const event = policy.fault === 'user' ? 'fail' : 'cancel'
@@ -59,15 +69,15 @@ export function afterAttempt(end: AttemptEnd): AfterAttempt {
   return { ...after, event: 'retry', reason: `${why}; tried again${count}` }
 }
 
-/** A program that ends well without a usable value of the metric has not succeeded at what the sweep is for. */
-function judged(end: AttemptEnd): { cause: Cause; message: string } {
-  if (end.cause !== 'succeeded' || end.metric === null) return { cause: end.cause, message: end.message }
-  if (end.reports === 0) return { cause: 'no-metric', message: noMetricMessage(end.metric, end.namesSeen) }
-  if (end.finiteReports === 0) {
-    const message = `Every value of ${JSON.stringify(end.metric)} was NaN or infinite (${end.reports} reported).`
-    return { cause: 'nan', message }
-  }
-  return { cause: end.cause, message: end.message }
+/** A program that ends well without a usable value of every metric has not succeeded at what the sweep is for. */
+function judged({ cause, message, metrics, namesSeen }: AttemptEnd): { cause: Cause; message: string } {
+  if (cause !== 'succeeded') return { cause, message }
+  const missing = metrics.find(({ reports }) => reports === 0)
+  if (missing !== undefined) return { cause: 'no-metric', message: noMetricMessage(missing.name, namesSeen) }
+  const unusable = metrics.find(({ finiteReports }) => finiteReports === 0)
+  if (unusable === undefined) return { cause, message }
+  const { name, reports } = unusable
+  return { cause: 'nan', message: `Every value of ${JSON.stringify(name)} was NaN or infinite (${reports} reported).` }
 }
 
 /** Names listed in a message; more would hide the point. */

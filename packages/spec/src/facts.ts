@@ -60,8 +60,20 @@ export const FactBody = z.discriminatedUnion('kind', [
     agent: z.string(),
     gpus: z.number().nonnegative(),
   }),
-  /** One value of the sweep's metric. `ordinal` counts the values of this attempt from 1, NaN and infinite ones too. */
+  /** One value of the sweep's metric, its first objective. `ordinal` counts the values of this attempt from 1, NaN and infinite ones too. */
   z.strictObject({ kind: z.literal('report'), trial, attempt, step: z.int(), ordinal: z.int(), value: MetricValue }),
+  /**
+   * One value of another objective, or of a constraint's metric. Those of a line stand before the `report` of that line,
+   * so whoever judges a report has all objectives of its step.
+   */
+  z.strictObject({
+    kind: z.literal('side-report'),
+    trial,
+    attempt,
+    step: z.int(),
+    name: z.string(),
+    value: MetricValue,
+  }),
   z.strictObject({
     kind: z.literal('stop-asked'),
     trial,
@@ -85,6 +97,11 @@ export const FactBody = z.discriminatedUnion('kind', [
     trial,
     state: z.enum(['completed', 'pruned', 'failed', 'cancelled']),
     value: MetricValue.nullable(),
+    /**
+     * What stands for the trial, by the name of every objective and every constraint's metric that it has a value of;
+     * absent when the sweep has one objective and no constraint.
+     */
+    values: z.record(z.string(), MetricValue).optional(),
     reason: z.string(),
   }),
   z.strictObject({ kind: z.literal('trial-requeued'), trial, by: z.string() }),
@@ -94,6 +111,13 @@ export const FactBody = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('no-more-trials'), reason: z.string(), basis }),
   /** Nothing was started though something could be, and why; written when the reason changes. */
   z.strictObject({ kind: z.literal('waiting'), reason: z.string(), basis }),
+  /** An agent on which trials of the sweep failed was drained for that; what failed is not held against these trials. */
+  z.strictObject({
+    kind: z.literal('agent-drained'),
+    agent: z.string(),
+    trials: z.array(z.int().positive()),
+    reason: z.string(),
+  }),
   z.strictObject({ kind: z.literal('sweep-ended'), state: z.enum(SWEEP_STATES), reason: z.string() }),
 ])
 export type FactBody = z.infer<typeof FactBody>

@@ -24,8 +24,8 @@ test('a drained agent is told so and claims nothing; registering again makes it 
   const sweep = await ownedSweep(database)
   const agent = await sampleAgent(database)
   const attemptId = AttemptId.parse((await issue(database, sweep, [1]))[0])
-  expect(await drainAgent(database, agent)).toBe(true)
-  expect(await drainAgent(database, stranger)).toBe(false)
+  expect(await drainAgent(database, agent, 'asked by me')).toBe(true)
+  expect(await drainAgent(database, stranger, 'asked by me')).toBe(false)
   expect(await heartbeat(database, agent, { room, draining: false, attempts: [] }, 1)).toEqual({
     attempts: [],
     drain: true,

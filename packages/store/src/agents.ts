@@ -18,6 +18,8 @@ export interface AgentRecord {
   readonly name: string
   readonly host: string
   readonly state: 'ready' | 'draining' | 'gone'
+  /** Why it was drained, where it was not the agent itself that said so. */
+  readonly stateReason: string | null
   readonly slots: readonly Slot[]
   /** Attempts it runs. */
   readonly busy: number
@@ -36,6 +38,7 @@ interface AgentRow {
   readonly name: string
   readonly host: string
   readonly state: AgentRecord['state']
+  readonly state_reason: string | null
   readonly slots: unknown
   readonly busy: number
   readonly cpus: number
@@ -51,7 +54,7 @@ interface AgentRow {
 const Slots = z.array(Slot)
 const Labels = z.record(z.string(), z.string())
 
-const COLUMNS = `g.id, g.name, g.host, g.state, g.slots, g.cpus, g.memory_bytes, g.queues, g.launchers, g.labels,
+const COLUMNS = `g.id, g.name, g.host, g.state, g.state_reason, g.slots, g.cpus, g.memory_bytes, g.queues, g.launchers, g.labels,
   g.version, g.registered_at, g.last_seen_at,
   (select count(*) from attempts a where a.agent_id = g.id and a.state = 'running') as busy`
 
@@ -61,6 +64,7 @@ function agentRecord(row: AgentRow): AgentRecord {
     name: row.name,
     host: row.host,
     state: row.state,
+    stateReason: row.state_reason,
     slots: Slots.parse(row.slots),
     busy: row.busy,
     cpus: row.cpus,
@@ -76,16 +80,25 @@ function agentRecord(row: AgentRow): AgentRecord {
 
 const REGISTER = `
   insert into agents as g (id, name, host, slots, slot_count, gpu_slots, cpus, memory_bytes, queues, launchers, labels,
-    version)
-  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+    version, allowed_queues)
+  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
   on conflict (id) do update set name = excluded.name, host = excluded.host, state = 'ready', slots = excluded.slots,
     slot_count = excluded.slot_count, gpu_slots = excluded.gpu_slots, cpus = excluded.cpus,
     memory_bytes = excluded.memory_bytes, queues = excluded.queues, launchers = excluded.launchers,
-    labels = excluded.labels, version = excluded.version, room = null, last_seen_at = clock_timestamp()
+    labels = excluded.labels, version = excluded.version, room = null, last_seen_at = clock_timestamp(),
+    allowed_queues = excluded.allowed_queues, state_reason = null, is_faulty = false, ready_since = clock_timestamp()
   returning ${COLUMNS}`
 
-/** Stores a new agent, or what an agent that comes back says of itself (`agentId` of `id`); it is `ready` again. */
-export async function registerAgent(database: Queryable, id: AgentId, agent: RegisterAgent): Promise<AgentRecord> {
+/**
+ * Stores a new agent, or what an agent that comes back says of itself (`agentId` of `id`); it is `ready` again.
+ * @param allowed the queues that it may serve, to be asked for when it comes back; null for any
+ */
+export async function registerAgent(
+  database: Queryable,
+  id: AgentId,
+  agent: RegisterAgent,
+  allowed: readonly string[] | null = null,
+): Promise<AgentRecord> {
   const { rows } = await database.query<AgentRow>(REGISTER, [
     id,
     plainText(agent.name),
@@ -99,10 +112,32 @@ export async function registerAgent(database: Queryable, id: AgentId, agent: Reg
     agent.launchers.map(plainText),
     jsonText(agent.labels),
     plainText(agent.version),
+    allowed,
   ])
   const row = rows[0]
   if (row === undefined) throw new Error('insert returned no row')
   return agentRecord(row)
+}
+
+/** The queues that an agent may serve by the token it joined with; null for any. */
+export async function allowedQueues(database: Queryable, id: AgentId): Promise<readonly string[] | null> {
+  const { rows } = await database.query<{ allowed_queues: string[] | null }>(
+    'select allowed_queues from agents where id = $1',
+    [id],
+  )
+  return rows[0]?.allowed_queues ?? null
+}
+
+/** Whether there is an agent besides this one. */
+export async function hasOtherAgents(database: Queryable, id: AgentId): Promise<boolean> {
+  const { rows } = await database.query<{ has: boolean }>(
+    {
+      name: 'agents-others',
+      text: `select exists (select 1 from agents where state <> 'gone' and id <> $1) as has`,
+    },
+    [id],
+  )
+  return rows[0]?.has === true
 }
 
 const SEEN = {
@@ -178,11 +213,11 @@ export async function listAgents(database: Queryable): Promise<AgentRecord[]> {
 }
 
 /** The agent takes nothing more. Returns whether it is known and not gone. */
-export async function drainAgent(database: Queryable, id: AgentId): Promise<boolean> {
-  const { rowCount } = await database.query(`update agents set state = 'draining' where id = $1 and state = any($2)`, [
-    id,
-    ['ready', 'draining'],
-  ])
+export async function drainAgent(database: Queryable, id: AgentId, reason: string): Promise<boolean> {
+  const { rowCount } = await database.query(
+    `update agents set state = 'draining', state_reason = coalesce(state_reason, $3) where id = $1 and state = any($2)`,
+    [id, ['ready', 'draining'], plainText(reason)],
+  )
   return rowCount === 1
 }
 

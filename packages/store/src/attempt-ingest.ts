@@ -1,12 +1,21 @@
 import { encodeMetric } from '@sweep/spec/number'
+import { isFeasible, type SideMetric } from '@sweep/spec/objectives'
 import type { AttemptReport, AttemptStatus, Point } from '@sweep/spec/wire/agent-protocol'
 import { type EndedAttempts, LIVE_COLUMNS, type LiveAttempt } from './end-attempts.ts'
 import { plainText } from './json-text.ts'
 import type { LogPiece } from './logs.ts'
+import { lossOf } from './loss.ts'
 import type { MetricBatch } from './metrics.ts'
 import { encodeLines, type Line } from './points-codec.ts'
+import {
+  parseSideValues,
+  type SideValues,
+  sideValueOf,
+  spelledSideValues,
+  valuesOf,
+  withReport,
+} from './side-values.ts'
 import type { SweepChange } from './sweep-change.ts'
-import { lossOf } from './trials.ts'
 
 /** Names of metrics that one attempt may use; values of further ones are counted and dropped. */
 export const NAMES_PER_ATTEMPT = 2000
@@ -52,6 +61,8 @@ export class IngestedAttempt {
   #dropped: number
   #samples: number
   #lastSampleAt: number | null
+  #sideValues: SideValues
+  #hasSideReports = false
   #trial: Pick<
     ReportingAttempt,
     'trial_reports' | 'finite_reports' | 'last_value' | 'trial_last_step' | 'best_value' | 'best_step' | 'value'
@@ -69,6 +80,7 @@ export class IngestedAttempt {
     this.#dropped = row.dropped_points
     this.#samples = row.samples
     this.#lastSampleAt = row.last_sample_at
+    this.#sideValues = parseSideValues(row.side_values)
     this.#trial = row
   }
 
@@ -96,8 +108,13 @@ export class IngestedAttempt {
 
   /** Ids that have to be named should the attempt end without the metric; this process may not have met them. */
   idsToName(): readonly number[] {
-    const isBlind = this.#report.ended !== undefined && this.#row.trial_reports === 0
-    return isBlind && this.#change.sweep.metric_name !== null ? this.#row.name_ids : []
+    return this.#report.ended !== undefined && this.#lacksMetric ? this.#row.name_ids : []
+  }
+
+  get #lacksMetric(): boolean {
+    if (this.#change.sweep.metric_name === null) return false
+    const beside = [...this.#change.sideMetrics.keys()]
+    return this.#trial.trial_reports === 0 || beside.some((name) => sideValueOf(this.#sideValues, name).reports === 0)
   }
 
   take(ids: ReadonlyMap<string, number>, ended: EndedAttempts): void {
@@ -108,8 +125,8 @@ export class IngestedAttempt {
     // With a gap before it the end has come too early: the agent goes on from the offsets it is told, and ends again.
     if (end === undefined || !isComplete) return
     const { trial_reports, finite_reports, value } = this.#trial
-    const attempt = { ...this.#row, trial_reports, finite_reports, value }
-    ended.end(attempt, end, trial_reports === 0 ? namesSeen(ids, this.#names) : [])
+    const attempt = { ...this.#row, trial_reports, finite_reports, value, side_values: this.#sideValues }
+    ended.end(attempt, end, this.#lacksMetric ? namesSeen(ids, this.#names) : [])
     this.hasEnded = true
   }
 
@@ -135,14 +152,28 @@ export class IngestedAttempt {
   #takePoint(point: Point, ids: ReadonlyMap<string, number>): void {
     const step = point.step ?? (this.#lastStep ?? 0) + 1
     this.#lastStep = step
-    const metric = this.#change.sweep.metric_name
+    const { sweep, sideMetrics } = this.#change
     const values: { nameId: number; value: number }[] = []
+    let objective: number | undefined
     for (const [name, value] of Object.entries(point.values)) {
-      if (name === metric) this.#takeMetric(step, value)
+      const beside = sideMetrics.get(name)
+      if (beside !== undefined) this.#takeSideMetric(step, value, beside)
+      if (name === sweep.metric_name) objective = value
       const nameId = this.#nameId(plainText(name), ids)
       if (nameId !== undefined) values.push({ nameId, value })
     }
+    // Whoever judges the report is to know what the same line says beside it.
+    if (objective !== undefined) this.#takeMetric(step, objective)
     this.#addLine({ step, at: Math.round(point.at), values })
+  }
+
+  #takeSideMetric(step: number, value: number, metric: SideMetric): void {
+    const { trial, number: attempt } = this.#row
+    const { name } = metric
+    this.#change.fact({ kind: 'side-report', trial, attempt, step, name, value })
+    const known = sideValueOf(this.#sideValues, name)
+    this.#sideValues = { ...this.#sideValues, [name]: withReport(known, value, metric) }
+    this.#hasSideReports = true
   }
 
   #takeMetric(step: number, value: number): void {
@@ -216,8 +247,9 @@ export class IngestedAttempt {
   attemptRow(): unknown[] {
     const row = this.#row
     const { metrics, output, log } = this.#offsets
-    const { started } = this.#report
+    const { note, started } = this.#report
     const isSame =
+      note === undefined &&
       started === undefined &&
       metrics === row.metrics_offset &&
       output === row.output_offset &&
@@ -242,6 +274,7 @@ export class IngestedAttempt {
         environment: started?.environment,
         run_dir: started?.runDir,
         slots: started?.slots,
+        note: note === undefined ? undefined : plainText(note),
       },
     ]
   }
@@ -251,9 +284,13 @@ export class IngestedAttempt {
     const { trial } = this.#row
     const after = this.#trial
     const { checkpoint } = this.#report
-    if (after.trial_reports === this.#row.trial_reports && checkpoint === undefined) return []
-    const loss = lossOf(this.#change.sweep.metric_goal, after.value)
-    if (loss !== null && after.value !== null) this.#change.offerBest(trial, after.value, loss)
+    const { aims, sideMetrics, sweep } = this.#change
+    const isSame = after.trial_reports === this.#row.trial_reports && !this.#hasSideReports
+    if (isSame && checkpoint === undefined) return []
+    const loss = lossOf(sweep.metric_goal, after.value)
+    const values = valuesOf(aims, after.value, this.#sideValues)
+    const feasible = aims.constraints === undefined || isFeasible(aims.constraints, values ?? {})
+    if (loss !== null && after.value !== null && feasible) this.#change.offerBest(trial, after.value, loss)
     const row = {
       number: trial,
       reports: after.trial_reports,
@@ -264,6 +301,8 @@ export class IngestedAttempt {
       best_step: after.best_step,
       value: spelled(after.value),
       loss,
+      side_values: sideMetrics.size === 0 ? null : spelledSideValues(this.#sideValues),
+      infeasible: !feasible,
       checkpoint,
     }
     return [row]

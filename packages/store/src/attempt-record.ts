@@ -14,6 +14,7 @@ export interface AttemptRecord {
   readonly state: AttemptState
   readonly epoch: number
   readonly cause: Cause | null
+  /** Why it ended; while it runs, what its program waits for. */
   readonly message: string | null
   readonly agentId: AgentId | null
   /** Name of the agent. */

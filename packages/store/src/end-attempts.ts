@@ -1,10 +1,12 @@
-import { afterAttempt } from '@sweep/spec/after-attempt'
-import type { AttemptState, Cause } from '@sweep/spec/attempt'
+import { afterAttempt, type MetricSeen } from '@sweep/spec/after-attempt'
+import { type AttemptState, CAUSE_POLICY, CAUSES, type Cause } from '@sweep/spec/attempt'
+import type { FactOf } from '@sweep/spec/facts'
 import type { AgentId, AttemptId } from '@sweep/spec/ids'
 import { attemptId } from '@sweep/spec/ids'
 import { isFinal, nextState, statesAllowing, type TrialState } from '@sweep/spec/trial'
 import type { Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
+import { parseSideValues, sideValueOf, valuesOf } from './side-values.ts'
 import { type SweepChange, ticketQueue } from './sweep-change.ts'
 import type { Checkpoint, QueuedAttempt } from './trial-record.ts'
 
@@ -27,12 +29,25 @@ export interface LiveAttempt {
   readonly trial_reports: number
   readonly finite_reports: number
   readonly value: number | null
+  readonly side_values: unknown
   readonly checkpoint: unknown
+  /** Other hosts on which the program of the trial has failed before; null for none. */
+  readonly failed_on: readonly string[] | null
 }
+
+/** Causes that are the fault of the program. */
+export const USER_CAUSES: readonly Cause[] = CAUSES.filter((cause) => CAUSE_POLICY[cause].fault === 'user')
 
 export const LIVE_COLUMNS = `a.id, a.key, a.trial, a.number, a.state, a.epoch, a.agent_id, a.run_key, a.gpus,
   coalesce(extract(epoch from clock_timestamp() - a.claimed_at)::float8, 0) as held_seconds, t.state as trial_state,
-  t.user_failures, t.lost_failures, t.reports as trial_reports, t.finite_reports, t.value, t.checkpoint`
+  t.user_failures, t.lost_failures, t.reports as trial_reports, t.finite_reports, t.value,
+  t.side_values, t.checkpoint,
+  case when t.user_failures > 0 then (
+    select array_agg(distinct h.host order by h.host)
+      from agents g, generate_series(1, a.number - 1) n
+      join attempts b on b.id = a.sweep_id || '-' || a.trial || '-' || n join agents h on h.id = b.agent_id
+     where g.id = a.agent_id and h.host <> g.host and not b.is_excused
+       and b.cause in (${USER_CAUSES.map((cause) => `'${cause}'`).join(', ')})) end as failed_on`
 
 export interface End {
   readonly cause: Cause
@@ -78,12 +93,12 @@ const END = {
          select (select count(*) from ended) as ended, (select count(*) from moved) as moved`,
 }
 
-/** Failed trials can't be the best; their loss is gone by now, so the index gives the next in line. */
+/** Failed trials can't be the best; their loss is gone by now, so the index gives the next in line, if there is one. */
 const REPLACE_BEST = {
   name: 'sweep-replace-best',
   text: `update sweeps s set (best_trial, best_value, best_loss) = (
            select t.number, t.value, t.loss from trials t
-            where t.sweep_id = s.id and t.loss is not null order by t.loss, t.number limit 1)
+            where t.sweep_id = s.id and t.standing = 0 order by t.loss, t.number limit 1)
           where s.id = $1 and s.best_trial = any($2)`,
 }
 
@@ -107,14 +122,24 @@ export class EndedAttempts {
       message: plainText(end.message),
       retry: { max: sweep.retry_max, lostMax: sweep.retry_lost_max },
       sweepState: sweep.state,
-      metric: sweep.metric_name,
-      reports: attempt.trial_reports,
-      finiteReports: attempt.finite_reports,
+      metrics: this.#metricsSeen(attempt),
       namesSeen,
       userFailures: attempt.user_failures,
       lostFailures: attempt.lost_failures,
+      failedOn: attempt.failed_on ?? [],
     })
     this.#add(attempt, end, after)
+  }
+
+  #metricsSeen({ trial_reports: reports, finite_reports: finiteReports, side_values }: LiveAttempt): MetricSeen[] {
+    const { sweep, sideMetrics } = this.#change
+    if (sweep.metric_name === null) return []
+    const sideValues = parseSideValues(side_values)
+    const beside = [...sideMetrics.keys()].map((name) => {
+      const { reports, finite } = sideValueOf(sideValues, name)
+      return { name, reports, finiteReports: finite }
+    })
+    return [{ name: sweep.metric_name, reports, finiteReports }, ...beside]
   }
 
   /** Ends an attempt that no agent has claimed, and its trial with it. */
@@ -162,7 +187,14 @@ export class EndedAttempts {
       change.fact({ kind: 'attempt-queued', trial, attempt: next, reason: after.reason })
       this.queued.push({ attemptId: id, queueName: ticketQueue(change.sweep), tickets: 0 })
     } else if (state !== 'paused') {
-      change.fact({ kind: 'trial-ended', trial, state: finalState(state), value: attempt.value, reason: after.reason })
+      change.fact(
+        endedFact(
+          change,
+          { trial, value: attempt.value, side_values: attempt.side_values },
+          finalState(state),
+          after.reason,
+        ),
+      )
     }
     change.move(attempt.trial_state, state)
     change.addGpuSeconds(gpuSeconds)
@@ -193,6 +225,21 @@ export class EndedAttempts {
     const trials = [...this.#failed, ...others]
     if (trials.length > 0) await tx.query(REPLACE_BEST, [this.#change.sweep.id, trials])
   }
+}
+
+/** The fact of a trial's end, with what stands for it. */
+export function endedFact(
+  change: SweepChange,
+  {
+    trial,
+    value,
+    side_values,
+  }: { readonly trial: number; readonly value: number | null; readonly side_values: unknown },
+  state: FactOf<'trial-ended'>['state'],
+  reason: string,
+): FactOf<'trial-ended'> {
+  const values = valuesOf(change.aims, value, parseSideValues(side_values))
+  return { kind: 'trial-ended', trial, state, value, ...(values === undefined ? {} : { values }), reason }
 }
 
 function finalState(state: TrialState): 'completed' | 'pruned' | 'failed' | 'cancelled' {

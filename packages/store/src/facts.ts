@@ -1,6 +1,7 @@
 import { type Fact, FactBody, type Verdict } from '@sweep/spec/facts'
 import type { SweepId } from '@sweep/spec/ids'
 import { encodeMetric } from '@sweep/spec/number'
+import type { Values } from '@sweep/spec/objectives'
 import type { Queryable } from './database.ts'
 
 const LOAD = {
@@ -44,15 +45,24 @@ export async function loadFacts(
 export function spelledFact(fact: FactBody): unknown {
   switch (fact.kind) {
     case 'report':
+    case 'side-report':
       return { ...fact, value: encodeMetric(fact.value) }
     case 'trial-ended':
-      return { ...fact, value: fact.value === null ? null : encodeMetric(fact.value) }
+      return {
+        ...fact,
+        value: fact.value === null ? null : encodeMetric(fact.value),
+        ...(fact.values === undefined ? {} : { values: spelledValues(fact.values) }),
+      }
     case 'stop-asked':
     case 'trial-resumed':
       return { ...fact, verdict: spelledVerdict(fact.verdict) }
     default:
       return fact
   }
+}
+
+function spelledValues(values: Values): Record<string, number | string> {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, encodeMetric(value)]))
 }
 
 export function spelledVerdict(verdict: Verdict): unknown {

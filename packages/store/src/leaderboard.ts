@@ -24,28 +24,28 @@ export interface LeaderboardRequest {
   readonly after?: string
 }
 
-/** Where a page ended: loss (null in the part without a value), number, and rank of its last row. */
-const Cursor = z.tuple([z.number().nullable(), z.int().positive(), z.int().nonnegative()])
+/** Where a page ended: standing, loss (null in the part without a value), number, and rank of its last row. */
+const Cursor = z.tuple([z.int().min(0).max(2), z.number().nullable(), z.int().positive(), z.int().nonnegative()])
 type Cursor = z.infer<typeof Cursor>
 
-/** The index (sweep_id, loss, number) gives this order as it stands; nulls come last. */
-const ORDER = 'order by t.sweep_id, t.loss, t.number limit $3'
+/** The index (sweep_id, standing, loss, number) gives this order as it stands. */
+const ORDER = 'order by t.sweep_id, t.standing, t.loss, t.number limit $3'
 const SELECT = `select ${TRIAL_COLUMNS} from trials t ${TRIAL_JOINS} where t.sweep_id = $1 and t.state = any($2)`
 
 const FIRST = { name: 'leaderboard-first', text: `${SELECT} ${ORDER}` }
-/** Two ranges of the index: the rest of the finite ones, and all without a value. */
+/** One range of the index: those without a loss differ in their standing already, so no null is compared. */
 const AFTER_VALUE = {
   name: 'leaderboard-after-value',
-  text: `(${SELECT} and (t.loss, t.number) > ($4::float8, $5::int) ${ORDER})
-         union all (${SELECT} and t.loss is null ${ORDER}) order by loss, number limit $3`,
+  text: `${SELECT} and (t.standing, t.loss, t.number) > ($4::smallint, $5::float8, $6::int) ${ORDER}`,
 }
 const AFTER_NULL = {
   name: 'leaderboard-after-null',
-  text: `${SELECT} and t.loss is null and t.number > $4 ${ORDER}`,
+  text: `${SELECT} and t.standing = $4 and t.number > $5 ${ORDER}`,
 }
 
 /**
- * Trials from best to worst; those without a finite value last; ties by number. Throws `not-found`, or
+ * Trials from best to worst by the first objective; those that break a constraint after the others, those without a
+ * finite value last; ties by number. Throws `not-found`, or
  * `invalid-request` for an `after` that is no cursor of ours.
  */
 export async function leaderboard(database: Queryable, request: LeaderboardRequest): Promise<LeaderboardPage> {
@@ -54,18 +54,18 @@ export async function leaderboard(database: Queryable, request: LeaderboardReque
   const found = await page(database, [sweepId, states, limit + 1], after)
   if (found.length === 0) await requireSweep(database, sweepId)
   const shown = found.slice(0, limit)
-  let rank = after?.[2] ?? 0
+  let rank = after?.[3] ?? 0
   const rows = shown.map((row) => ({ ...trialRecord(row), rank: row.loss === null ? null : ++rank }))
   const last = shown.at(-1)
   const isMore = found.length > limit && last !== undefined
-  return { rows, next: isMore ? cursorText([last.loss, last.number, rank]) : null }
+  return { rows, next: isMore ? cursorText([last.standing, last.loss, last.number, rank]) : null }
 }
 
 async function page(database: Queryable, values: readonly unknown[], after: Cursor | undefined): Promise<TrialRow[]> {
   if (after === undefined) return (await database.query<TrialRow>(FIRST, values)).rows
-  const [loss, number] = after
-  if (loss === null) return (await database.query<TrialRow>(AFTER_NULL, [...values, number])).rows
-  return (await database.query<TrialRow>(AFTER_VALUE, [...values, loss, number])).rows
+  const [standing, loss, number] = after
+  if (loss === null) return (await database.query<TrialRow>(AFTER_NULL, [...values, standing, number])).rows
+  return (await database.query<TrialRow>(AFTER_VALUE, [...values, standing, loss, number])).rows
 }
 
 async function requireSweep(database: Queryable, id: SweepId): Promise<void> {

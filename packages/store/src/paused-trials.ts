@@ -2,6 +2,7 @@ import type { Verdict } from '@sweep/spec/facts'
 import { attemptId, type SweepId } from '@sweep/spec/ids'
 import { statesAllowing, TRANSITIONS } from '@sweep/spec/trial'
 import type { Database, Queryable } from './database.ts'
+import { endedFact } from './end-attempts.ts'
 import { jsonText } from './json-text.ts'
 import { checkOwner, SweepChange, ticketQueue } from './sweep-change.ts'
 import type { QueuedAttempt } from './trial-record.ts'
@@ -99,6 +100,7 @@ function whereFrom({ checkpoint_step: step }: PausedRow): string {
 export interface PausedTrial {
   readonly trial: number
   readonly value: number | null
+  readonly side_values: unknown
   readonly reason: string
 }
 
@@ -121,8 +123,8 @@ export async function endPaused(
 ): Promise<void> {
   if (trials.length === 0) return
   const state = TRANSITIONS.paused[event]
-  for (const { trial, value, reason } of trials) {
-    change.fact({ kind: 'trial-ended', trial, state, value, reason })
+  for (const trial of trials) {
+    change.fact(endedFact(change, trial, state, trial.reason))
     change.move('paused', state)
   }
   const ended = jsonText(trials.map(({ trial, reason }) => ({ trial, reason })))

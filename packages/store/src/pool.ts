@@ -1,3 +1,4 @@
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { AgentId, type SweepId } from '@sweep/spec/ids'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { Room, Shape, Slot } from '@sweep/spec/wire/agent-protocol'
@@ -6,10 +7,13 @@ import type { Queryable } from './database.ts'
 
 export interface PoolAgent {
   readonly id: AgentId
+  readonly name: string
   readonly slots: readonly Slot[]
   readonly cpus: number
   readonly memoryBytes: number
   readonly queues: readonly string[]
+  readonly launchers: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
   /** Attempts it runs, by the store's count. */
   readonly busy: number
   /** What it said last; null before the first heartbeat. */
@@ -24,6 +28,7 @@ export interface PoolSweep {
   readonly outstanding: number
   readonly running: number
   readonly queue: string
+  readonly launcher: SweepDocument['launcher']
   readonly shape: Shape
   readonly shapeKey: string
   readonly sharePass: number
@@ -32,10 +37,13 @@ export interface PoolSweep {
 const PoolAgents = z.array(
   z.object({
     id: AgentId,
+    name: z.string(),
     slots: z.array(Slot),
     cpus: z.number(),
     memoryBytes: z.number(),
     queues: z.array(z.string()),
+    launchers: z.array(z.string()),
+    labels: z.record(z.string(), z.string()),
     busy: z.int(),
     room: Room.nullable(),
   }),
@@ -43,7 +51,8 @@ const PoolAgents = z.array(
 
 const AGENTS = {
   name: 'pool-agents',
-  text: `select g.id, g.slots, g.cpus, g.memory_bytes as "memoryBytes", g.queues, g.room, coalesce(b.busy, 0) as busy
+  text: `select g.id, g.name, g.slots, g.cpus, g.memory_bytes as "memoryBytes", g.queues, g.launchers, g.labels, g.room,
+                coalesce(b.busy, 0) as busy
            from agents g
            left join (select agent_id, count(*) as busy from attempts where state = 'running' group by agent_id) b
              on b.agent_id = g.id
@@ -52,7 +61,7 @@ const AGENTS = {
 
 const SWEEPS = {
   name: 'pool-sweeps',
-  text: `select id, state, priority, parallelism, outstanding, running, queue, shape, shape_key as "shapeKey",
+  text: `select id, state, priority, parallelism, outstanding, running, queue, launcher, shape, shape_key as "shapeKey",
                 share_pass as "sharePass"
            from sweeps where ended_at is null order by id`,
 }

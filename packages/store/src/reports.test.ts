@@ -378,3 +378,23 @@ describe('claiming along with a report', () => {
     expect((await ingest())[0]?.result).toBe('gone')
   })
 })
+
+test('GPU time counts the shares of GPUs that the slots are, once the attempt tells which it has', async () => {
+  const { database } = fixture
+  const slots = [0, 0, 0, 1, 1, 1].map((gpu, index) => ({ index, gpu: { index: gpu }, shares: 3 }))
+  const agent = await sampleAgent(database, { slots })
+  const gpusOf = async (resources: { gpus?: number }, held: number[]) => {
+    const sweep = await ownedSweep(database, { resources })
+    const [attempt] = await issue(database, sweep, [1])
+    if (attempt === undefined) throw new Error('no attempt')
+    const epoch = await claim(database, attempt, agent)
+    const started = { at: 0, argv: ['train'], slots: held, runDir: '/nowhere', environment: {} }
+    await ingestReports(database, agent, [report(attempt, epoch, { started })])
+    const { rows } = await database.query<{ gpus: number }>('select gpus from attempts where id = $1', [attempt])
+    return rows[0]?.gpus
+  }
+  expect(await gpusOf({}, [0])).toBeCloseTo(1 / 3)
+  expect(await gpusOf({ gpus: 0.5 }, [0, 1])).toBeCloseTo(2 / 3)
+  expect(await gpusOf({ gpus: 1 }, [3, 4, 5])).toBeCloseTo(1)
+  expect(await gpusOf({ gpus: 0 }, [2])).toBe(0)
+})

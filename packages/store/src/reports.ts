@@ -30,18 +30,40 @@ export interface ClaimAlong {
   readonly attemptIds: readonly AttemptId[]
 }
 
+/** What one agent says of attempts of one sweep, none of them twice, and what it would claim of that sweep after. */
+export interface SweepPart {
+  readonly agentId: AgentId
+  readonly reports: readonly AttemptReport[]
+  readonly claim: ClaimAlong
+}
+
+export interface PartIngested {
+  /** One per report, in their order. */
+  readonly statuses: readonly AttemptStatus[]
+  readonly claims: readonly ClaimResult[]
+  /** Of the transaction as a whole, told with its first part. */
+  readonly queued: readonly QueuedAttempt[]
+  readonly changed: boolean
+}
+
+/** Takes what one agent says of one sweep; see `ingestParts`. */
+export type TakePart = (sweepId: SweepId, part: SweepPart) => Promise<PartIngested>
+
 /**
  * Takes what an agent reports. Safe to repeat: points are taken by byte offset, ends by epoch. One transaction per
  * sweep; reports of an attempt that is not (or no longer) this agent's are answered `fenced` and leave no trace.
  *
  * What it claims along is claimed in the same transaction, after the ends, so an agent that reports one attempt has the
  * next at the price of two statements.
+ *
+ * @param take another way than a transaction for each part
  */
 export async function ingestReports(
   database: Database,
   agentId: AgentId,
   reports: readonly AttemptReport[],
   claim: ClaimAlong = { leaseMs: 0, attemptIds: [] },
+  take: TakePart = async (sweepId, part) => (await ingestParts(database, sweepId, [part]))[0] ?? NOTHING,
 ): Promise<Ingested> {
   const statuses = new Map<AttemptReport, AttemptStatus>()
   const sweepIds: SweepId[] = []
@@ -51,9 +73,8 @@ export async function ingestReports(
   const groups = rounds(reports)
   for (const [index, [sweepId, group]] of groups.entries()) {
     const isLast = groups[index + 1]?.[0] !== sweepId
-    const along = { agentId, leaseMs: claim.leaseMs, attemptIds: isLast ? (wanted.get(sweepId) ?? []) : [] }
-    const ingested = await database.tx((tx) => ingestOfSweep(database, tx, sweepId, group, along))
-    rememberNames(database, ingested.names)
+    const along = { leaseMs: claim.leaseMs, attemptIds: isLast ? (wanted.get(sweepId) ?? []) : [] }
+    const ingested = await take(sweepId, { agentId, reports: group, claim: along })
     for (const result of ingested.claims) claims.set(result.attemptId, result)
     group.forEach((report, index) => {
       statuses.set(report, ingested.statuses[index] ?? fenced(report.attemptId))
@@ -67,6 +88,22 @@ export async function ingestReports(
     queued,
     claims: claim.attemptIds.map((attemptId) => claims.get(attemptId) ?? { result: 'gone', attemptId }),
   }
+}
+
+const NOTHING: PartIngested = { statuses: [], claims: [], queued: [], changed: false }
+
+/**
+ * Takes what several agents say of one sweep in one transaction: each has to lock the sweep until its commit is on
+ * disk, so that many at once would wait for as many disks.
+ */
+export async function ingestParts(
+  database: Database,
+  sweepId: SweepId,
+  parts: readonly SweepPart[],
+): Promise<readonly PartIngested[]> {
+  const { names, ingested } = await database.tx((tx) => ingestOfSweep(database, tx, sweepId, parts))
+  rememberNames(database, names)
+  return ingested
 }
 
 /** Groups of one sweep each, sweeps ascending; a second report of the same attempt comes in a later group. */
@@ -87,54 +124,71 @@ const REPORTING = {
   name: 'reports-attempts',
   text: `select ${REPORTING_COLUMNS}, a.stop_reason, a.stop_verdict
            from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
-          where a.id = any($1) and a.agent_id = $2 and a.state = 'running' order by a.id for no key update of a`,
+          where a.id = any($1) and a.agent_id = any($2) and a.state = 'running' order by a.id for no key update of a`,
 }
 
 type ReportingRow = ReportingAttempt & { readonly stop_reason: StopReason | null; readonly stop_verdict: unknown }
 
 interface SweepIngested {
-  readonly statuses: readonly AttemptStatus[]
   readonly names: ReadonlyMap<string, number>
-  readonly queued: readonly QueuedAttempt[]
-  readonly claims: readonly ClaimResult[]
-  readonly changed: boolean
+  /** One per part, in their order. */
+  readonly ingested: readonly PartIngested[]
 }
 
 async function ingestOfSweep(
   database: Database,
   tx: Queryable,
   sweepId: SweepId,
-  reports: readonly AttemptReport[],
-  along: ClaimAlong & { readonly agentId: AgentId },
+  parts: readonly SweepPart[],
 ): Promise<SweepIngested> {
-  const { agentId } = along
-  const [change, found, claimable] = await Promise.all([
+  const attemptIds = parts.flatMap((part) => part.reports.map((report) => report.attemptId))
+  const [change, found, claimables] = await Promise.all([
     SweepChange.begin(tx, sweepId),
-    tx.query<ReportingRow>(REPORTING, [reports.map((report) => report.attemptId), agentId]),
-    along.attemptIds.length > 0 ? findClaimable(tx, agentId, along.attemptIds) : [],
+    tx.query<ReportingRow>(REPORTING, [attemptIds, parts.map((part) => part.agentId)]),
+    Promise.all(
+      parts.map(({ agentId, claim: { attemptIds } }) =>
+        attemptIds.length > 0 ? findClaimable(tx, agentId, attemptIds) : [],
+      ),
+    ),
   ])
-  const nothing = { names: new Map(), queued: [], claims: [], changed: false }
-  if (change === undefined) return { ...nothing, statuses: reports.map((report) => fenced(report.attemptId)) }
-  const rows = new Map(found.rows.map((row) => [row.id, row]))
-  const ingested = new Map<AttemptReport, IngestedAttempt>()
-  for (const report of reports) {
-    const row = rows.get(report.attemptId)
-    if (row !== undefined && row.epoch === report.epoch) ingested.set(report, new IngestedAttempt(change, row, report))
+  if (change === undefined) {
+    const ingested = parts.map(({ reports }) => ({
+      ...NOTHING,
+      statuses: reports.map((report) => fenced(report.attemptId)),
+    }))
+    return { names: new Map(), ingested }
   }
-  const names = await namesOf(database, tx, [...ingested.values()])
+  const rows = new Map(found.rows.map((row) => [row.id, row]))
+  const taken = new Map<AttemptReport, IngestedAttempt>()
+  for (const { agentId, reports } of parts) {
+    for (const report of reports) {
+      const row = rows.get(report.attemptId)
+      if (row === undefined || row.agent_id !== agentId || row.epoch !== report.epoch) continue
+      taken.set(report, new IngestedAttempt(change, row, report))
+    }
+  }
+  const attempts = [...taken.values()]
+  const names = await namesOf(database, tx, attempts)
   const ended = new EndedAttempts(change)
-  for (const attempt of ingested.values()) attempt.take(names.all, ended)
-  const attempts = [...ingested.values()]
-  // After the ends: what they leave free of the sweep's parallelism is what may be claimed.
-  const claims = new Claims(change, along, claimable)
+  for (const attempt of attempts) attempt.take(names.all, ended)
+  // After all ends: what they leave free of the sweep's parallelism is what may be claimed.
+  const claims = parts.map(
+    ({ agentId, claim }, index) => new Claims(change, { ...claim, agentId }, claimables[index] ?? []),
+  )
   await store(tx, change, attempts, ended, claims)
-  const statuses = reports.map((report) => {
-    const attempt = ingested.get(report)
+  const statusOf = (report: AttemptReport) => {
+    const attempt = taken.get(report)
     if (attempt === undefined) return fenced(report.attemptId)
     const row = rows.get(report.attemptId)
     return { ...attempt.status(), stop: row === undefined || attempt.hasEnded ? null : stopOf(row) }
-  })
-  return { statuses, names: names.added, queued: ended.queued, claims: claims.results, changed: change.changed }
+  }
+  const ingested = parts.map(({ reports }, index) => ({
+    statuses: reports.map(statusOf),
+    claims: claims[index]?.results ?? [],
+    queued: index === 0 ? ended.queued : [],
+    changed: index === 0 && change.changed,
+  }))
+  return { names: names.added, ingested }
 }
 
 function fenced(attemptId: AttemptId): AttemptStatus {
@@ -164,13 +218,14 @@ const ATTEMPTS = {
                 started_at = case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
                 argv = coalesce(x.argv, a.argv), environment = coalesce(x.environment, a.environment),
                 run_dir = coalesce(x.run_dir, a.run_dir), slots = coalesce(x.slots, a.slots),
-                -- A sweep that names no GPUs takes those of the slots it was given.
-                gpus = case when $2::float8 is not null or coalesce(x.slots, '{}') = '{}' then a.gpus else (
-                  select count(*) from agents g, jsonb_array_elements(g.slots) slot
+                message = case when x.note is null then a.message else nullif(x.note, '') end,
+                -- Shares are what the slots are of their GPUs, which is not always what the sweep asked for.
+                gpus = case when $2::float8 = 0 or coalesce(x.slots, '{}') = '{}' then a.gpus else (
+                  select coalesce(sum(1 / coalesce((slot ->> 'shares')::float8, 1)), 0) from agents g, jsonb_array_elements(g.slots) slot
                    where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
            from jsonb_to_recordset($1::jsonb) as x (id text, metrics_offset int8, output_offset int8, log_offset int8,
              reports int, last_step int8, batches int, points int8, name_ids int[], dropped_points int8, samples int,
-             last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[])
+             last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
           where a.id = x.id`,
 }
 
@@ -179,9 +234,11 @@ const TRIALS = {
   name: 'reports-store-trials',
   text: `update trials t set reports = x.reports, finite_reports = x.finite_reports, last_value = x.last_value,
                 last_step = x.last_step, best_value = x.best_value, best_step = x.best_step, value = x.value,
-                loss = x.loss, checkpoint = coalesce(x.checkpoint, t.checkpoint)
+                loss = x.loss, side_values = x.side_values, infeasible = x.infeasible,
+                checkpoint = coalesce(x.checkpoint, t.checkpoint)
            from jsonb_to_recordset($2::jsonb) as x (number int, reports int, finite_reports int, last_value float8,
-             last_step int8, best_value float8, best_step int8, value float8, loss float8, checkpoint jsonb)
+             last_step int8, best_value float8, best_step int8, value float8, loss float8, side_values jsonb,
+             infeasible boolean, checkpoint jsonb)
           where t.sweep_id = $1 and t.number = x.number and t.number = any($3)`,
 }
 
@@ -191,7 +248,7 @@ async function store(
   change: SweepChange,
   attempts: readonly IngestedAttempt[],
   ended: EndedAttempts,
-  claims: Claims,
+  claims: readonly Claims[],
 ): Promise<void> {
   const touched = attempts.flatMap((attempt) => attempt.attemptRow())
   const trials = attempts.flatMap((attempt) => attempt.trialRow())
@@ -213,9 +270,9 @@ async function store(
     ),
     trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials), numbers]),
     ended.store(tx),
-    claims.store(tx),
+    ...claims.map((claim) => claim.store(tx)),
     change.changed && change.store(tx),
-    // Under `summary: last` the best trial's value may have become worse.
-    ended.replaceBest(tx, sweep.metric_summary === 'last' ? numbers : []),
+    // Under `summary: last` the best trial's value may have become worse, and it may have come to break a constraint.
+    ended.replaceBest(tx, sweep.metric_summary === 'last' || sweep.constraints !== null ? numbers : []),
   ])
 }

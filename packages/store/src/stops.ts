@@ -89,7 +89,7 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
         const event = reason === 'pruned' ? 'prune' : 'cancel'
         change.fact({ kind: 'stop-asked', ...fact })
         if (attempt.state === 'queued') ended.withdraw(attempt, event, verdict.reason)
-        else paused[event].push({ trial, value: attempt.value, reason: plainText(verdict.reason) })
+        else paused[event].push({ ...attempt, reason: plainText(verdict.reason) })
         return { trial, result: 'ended', attemptId: attempt.id }
       }
       if (attempt.state !== 'running' || attempt.agent_id === null) return { trial, result: 'idle' }

@@ -1,14 +1,17 @@
 import { SweepError } from '@sweep/spec/errors'
 import type { FactBody } from '@sweep/spec/facts'
 import type { SweepId } from '@sweep/spec/ids'
+import { type Aims, type SideMetric, sideMetrics } from '@sweep/spec/objectives'
+import { queueNameOf } from '@sweep/spec/queue-name'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { Queryable } from './database.ts'
 import { spelledFact } from './facts.ts'
 import { jsonText } from './json-text.ts'
+import { type AimColumns, aimsOf } from './side-values.ts'
 
 /** What a transaction needs to know of the sweep whose row it has locked. */
-export interface LockedSweep {
+export interface LockedSweep extends AimColumns {
   readonly id: SweepId
   readonly state: SweepState
   readonly waiting_reason: string | null
@@ -21,14 +24,12 @@ export interface LockedSweep {
   readonly budget_trials: number | null
   readonly budget_wall_ms: number | null
   readonly budget_gpu_seconds: number | null
-  readonly metric_name: string | null
-  readonly metric_goal: 'minimize' | 'maximize' | null
-  readonly metric_summary: 'best' | 'last' | null
   readonly retry_max: number
   readonly retry_lost_max: number
   readonly best_loss: number | null
   readonly queue: string
   readonly shape_key: string
+  readonly launcher: string
   readonly shape_gpus: number | null
   readonly owner_epoch: number
   readonly started: boolean
@@ -37,8 +38,8 @@ export interface LockedSweep {
 const LOCK = {
   name: 'sweep-lock',
   text: `select id, state, waiting_reason, fact_seq, created_trials, outstanding, running, parallelism, priority,
-                budget_trials, budget_wall_ms, budget_gpu_seconds, metric_name, metric_goal, metric_summary,
-                retry_max, retry_lost_max, best_loss, queue, shape_key, (shape ->> 'gpus')::float8 as shape_gpus,
+                budget_trials, budget_wall_ms, budget_gpu_seconds, metric_name, metric_goal, metric_target,
+                metric_summary, objectives, constraints, retry_max, retry_lost_max, best_loss, queue, shape_key, launcher, (shape ->> 'gpus')::float8 as shape_gpus,
                 owner_epoch, started_at is not null as started
            from sweeps where id = $1 for no key update`,
 }
@@ -51,7 +52,7 @@ export function checkOwner(sweep: LockedSweep, ownerEpoch: number): void {
 
 /** Where the tickets of the sweep's attempts go. */
 export function ticketQueue(sweep: LockedSweep): string {
-  return `sweep-${sweep.queue}-${sweep.shape_key}`
+  return queueNameOf(sweep.queue, sweep.shape_key, sweep.launcher)
 }
 
 const SETTLE = {
@@ -77,6 +78,9 @@ const SETTLE = {
  */
 export class SweepChange {
   readonly sweep: LockedSweep
+  readonly aims: Aims
+  /** By name, in the order of `sideMetrics`. */
+  readonly sideMetrics: ReadonlyMap<string, SideMetric>
   readonly #facts: FactBody[] = []
   readonly #counts = new Map<TrialState, number>()
   #gpuSeconds = 0
@@ -87,6 +91,8 @@ export class SweepChange {
 
   private constructor(sweep: LockedSweep) {
     this.sweep = sweep
+    this.aims = aimsOf(sweep)
+    this.sideMetrics = new Map(sideMetrics(this.aims).map((metric) => [metric.name, metric]))
   }
 
   /**
@@ -133,7 +139,7 @@ export class SweepChange {
     this.#starts = true
   }
 
-  /** Keeps the best trial; at equal loss the one that was there first. */
+  /** Keeps the best trial, of those that keep to the constraints; at equal loss the one that was there first. */
   offerBest(trial: number, value: number, loss: number): void {
     const best = this.#best?.loss ?? this.sweep.best_loss
     if (best === null || best === undefined || loss < best) this.#best = { trial, value, loss }

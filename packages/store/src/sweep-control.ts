@@ -12,7 +12,7 @@ import {
 import type { ChangeSweep } from '@sweep/spec/wire/api'
 import type { Database, Queryable } from './database.ts'
 import { plainText } from './json-text.ts'
-import { endPaused } from './paused-trials.ts'
+import { endPaused, type PausedTrial } from './paused-trials.ts'
 import { checkOwner, SweepChange } from './sweep-change.ts'
 import { budgetOf } from './sweep-record.ts'
 
@@ -156,8 +156,8 @@ export async function endSweep(
 /** A sweep that is over has no trial that waits for it to go on. */
 async function leavePaused(tx: Queryable, change: SweepChange, event: 'prune' | 'cancel', why: string): Promise<void> {
   // Only a sweep's end looks for them: no index needed beside the sweep's own range.
-  const { rows } = await tx.query<{ trial: number; value: number | null }>(
-    `select number as trial, value from trials where sweep_id = $1 and state = 'paused' order by number`,
+  const { rows } = await tx.query<Omit<PausedTrial, 'reason'>>(
+    `select number as trial, value, side_values from trials where sweep_id = $1 and state = 'paused' order by number`,
     [change.sweep.id],
   )
   const reason = plainText(`still paused when the sweep ended: ${why}`)

@@ -1,9 +1,10 @@
-import { type Budget, type Metric, SweepDocument } from '@sweep/spec/document/sweep-document'
+import { type Budget, type Constraint, type Metric, SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { SweepId } from '@sweep/spec/ids'
 import type { Config } from '@sweep/spec/search-space'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { TrialCounts } from '@sweep/spec/wire/api'
+import { type AimColumns, aimsOf } from './side-values.ts'
 
 /** What a sweep has come to. */
 export interface SweepRecord {
@@ -17,6 +18,9 @@ export interface SweepRecord {
   readonly waiting: string | null
   readonly method: SweepDocument['method']
   readonly metric: Metric | null
+  /** Of a sweep with several, all of them; null otherwise. */
+  readonly objectives: readonly Metric[] | null
+  readonly constraints: readonly Constraint[] | null
   readonly seed: number
   readonly queue: string
   readonly shape: Shape
@@ -41,7 +45,7 @@ export interface SweepRecord {
 }
 
 /** A row of `sweeps` joined with its project and its best trial. */
-export interface SweepRow {
+export interface SweepRow extends AimColumns {
   readonly id: SweepId
   readonly name: string
   readonly project: string
@@ -49,10 +53,6 @@ export interface SweepRow {
   readonly state_reason: string | null
   readonly waiting_reason: string | null
   readonly method: string
-  readonly metric_name: string | null
-  readonly metric_goal: Metric['goal'] | null
-  readonly metric_target: number | null
-  readonly metric_summary: Metric['summary'] | null
   readonly seed: number
   readonly queue: string
   readonly shape: unknown
@@ -90,6 +90,7 @@ export const SWEEP_TABLES = `sweeps s
   left join trials b on b.sweep_id = s.id and b.number = s.best_trial`
 
 export function sweepRecord(row: SweepRow): SweepRecord {
+  const { metric = null, objectives = null, constraints = null } = aimsOf(row)
   return {
     id: row.id,
     name: row.name,
@@ -98,7 +99,9 @@ export function sweepRecord(row: SweepRow): SweepRecord {
     reason: row.state_reason,
     waiting: row.waiting_reason,
     method: SweepDocument.shape.method.parse(row.method),
-    metric: metricOf(row),
+    metric,
+    objectives,
+    constraints,
     seed: row.seed,
     queue: row.queue,
     shape: Shape.parse(row.shape),
@@ -126,12 +129,6 @@ export function sweepRecord(row: SweepRow): SweepRecord {
     startedAt: row.started_at,
     endedAt: row.ended_at,
   }
-}
-
-function metricOf(row: SweepRow): Metric | null {
-  if (row.metric_name === null || row.metric_goal === null || row.metric_summary === null) return null
-  const target = row.metric_target === null ? {} : { target: row.metric_target }
-  return { name: row.metric_name, goal: row.metric_goal, summary: row.metric_summary, ...target }
 }
 
 export function budgetOf(row: Pick<SweepRow, 'budget_trials' | 'budget_wall_ms' | 'budget_gpu_seconds'>): Budget {

@@ -29,7 +29,9 @@ test('a sweep is stored with its first fact, and comes back as it was written', 
   })
   const id = SweepId.parse('abcdefghjk')
   const source = 'name: "déjà vu"\n# comment\n'
-  const sweep = await createSweep(database, { id, name: 'déjà vu', document, source, file: 'a.yaml', workdir: '/w' })
+  const code = { kind: 'git', url: 'https://host/x.git', commit: 'a'.repeat(40), folder: 'déjà' } as const
+  const given = { id, name: 'déjà vu', document, source, file: 'a.yaml', workdir: '/w', code }
+  const sweep = await createSweep(database, given)
   expect(sweep).toMatchObject({
     id,
     name: 'déjà vu',
@@ -54,6 +56,7 @@ test('a sweep is stored with its first fact, and comes back as it was written', 
     source,
     file: 'a.yaml',
     workdir: '/w',
+    code,
   })
   expect(await loadFacts(database, id, 0)).toMatchObject([{ seq: 1, kind: 'sweep-created', seed: document.seed }])
   expect(await loadFacts(database, id, 1)).toEqual([])

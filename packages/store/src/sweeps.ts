@@ -1,10 +1,12 @@
+import { Code } from '@sweep/spec/code'
 import { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { SweepId } from '@sweep/spec/ids'
-import { shapeKey } from '@sweep/spec/queue-name'
+import { shapeKey, shapeOf } from '@sweep/spec/queue-name'
 import { SWEEP_STATES, type SweepState } from '@sweep/spec/sweep-state'
 import type { Database } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
+import { holdObject, objectName } from './objects.ts'
 import { SweepChange } from './sweep-change.ts'
 import { SWEEP_COLUMNS, SWEEP_TABLES, type SweepRecord, type SweepRow, sweepRecord } from './sweep-record.ts'
 
@@ -17,6 +19,7 @@ export interface SweepDefinition {
   readonly source: string
   readonly file: string
   readonly workdir: string
+  readonly code: Code
 }
 
 export interface NewSweep {
@@ -28,6 +31,8 @@ export interface NewSweep {
   readonly source: string
   readonly file: string
   readonly workdir: string
+  /** `folder` when absent. A snapshot must be in the object store, or `createSweep` throws `conflict`. */
+  readonly code?: Code
 }
 
 const PROJECT = `
@@ -37,19 +42,26 @@ const INSERT = `
   with experiment as (
     insert into experiments (id, project_id, name, kind) values ($1, $2, $3, 'sweep')),
   definition as (
-    insert into sweep_definitions (sweep_id, document, source, file, workdir) values ($1, $4, $5, $6, $7))
+    insert into sweep_definitions (sweep_id, document, source, file, workdir, code, snapshot)
+    values ($1, $4, $5, $6, $7, $26, $27))
   insert into sweeps (id, name, method, metric_name, metric_goal, metric_target, metric_summary, priority, parallelism,
     seed, queue, shape, shape_key, retry_max, retry_lost_max, budget_trials, budget_wall_ms, budget_gpu_seconds,
-    share_pass)
+    share_pass, objectives, constraints, launcher)
   values ($1, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
     -- A newcomer starts level with the others; from 0 it would win every tie until it had caught up.
-    coalesce((select min(share_pass) from sweeps where ended_at is null), 0))`
+    coalesce((select min(share_pass) from sweeps where ended_at is null), 0), $24, $25, $28)`
 
 /** Stores a sweep in state `running` with fact 1. Budget, parallelism and priority come from the document. */
 export async function createSweep(database: Database, sweep: NewSweep): Promise<SweepRecord> {
   const { id, document } = sweep
   const name = plainText(sweep.name)
   await database.tx(async (tx) => {
+    const snapshot = sweep.code?.kind === 'snapshot' ? objectName(sweep.code.sha256) : null
+    if (snapshot !== null && !(await holdObject(tx, snapshot))) {
+      throw new SweepError('conflict', 'the snapshot of the code is not in the object store', {
+        hint: 'Create the sweep with `sweep create`, which uploads it.',
+      })
+    }
     const project = await tx.query<{ id: number }>(PROJECT, [plainText(document.project)])
     await tx.query(INSERT, [
       id,
@@ -68,13 +80,18 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
       document.parallelism,
       document.seed,
       document.queue,
-      jsonText(document.resources),
-      shapeKey(document.resources),
+      jsonText(shapeOf(document)),
+      shapeKey(shapeOf(document)),
       document.retry.max,
       document.retry.lostMax,
       document.budget.trials,
       document.budget.wallMs,
       document.budget.gpuSeconds,
+      document.objectives && jsonText(document.objectives),
+      document.constraints && jsonText(document.constraints),
+      sweep.code && jsonText(sweep.code),
+      snapshot,
+      document.launcher,
     ])
     const change = await SweepChange.begin(tx, id)
     if (change === undefined) throw new Error(`sweep ${id} vanished while it was stored`)
@@ -138,15 +155,18 @@ export async function sweepDefinition(database: Database, id: SweepId): Promise<
   definitions.set(database, kept)
   const known = kept.get(id)
   if (known !== undefined) return known
-  const { rows } = await database.query<Omit<SweepDefinition, 'document'> & { document: unknown }>(
-    `select d.sweep_id as id, e.name, p.name as project, d.document, d.source, d.file, d.workdir
+  const { rows } = await database.query<
+    Omit<SweepDefinition, 'document' | 'code'> & { document: unknown; code: unknown }
+  >(
+    `select d.sweep_id as id, e.name, p.name as project, d.document, d.source, d.file, d.workdir, d.code
        from sweep_definitions d join experiments e on e.id = d.sweep_id join projects p on p.id = e.project_id
       where d.sweep_id = $1`,
     [id],
   )
   const row = rows[0]
   if (row === undefined) throw new SweepError('not-found', `There is no sweep ${id}.`)
-  const definition = { ...row, document: SweepDocument.parse(row.document) }
+  const code: Code = row.code === null ? { kind: 'folder' } : Code.parse(row.code)
+  const definition = { ...row, document: SweepDocument.parse(row.document), code }
   kept.set(id, definition)
   const oldest = kept.keys().next().value
   if (kept.size > DEFINITIONS_KEPT && oldest !== undefined) kept.delete(oldest)

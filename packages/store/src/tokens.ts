@@ -8,13 +8,19 @@ export type Role = 'viewer' | 'operator' | 'admin'
 
 export type NewToken = { readonly name: string; readonly expiresInMs?: number } & (
   | { readonly kind: 'user'; readonly role: Role }
-  | { readonly kind: 'join'; readonly uses?: number }
+  | { readonly kind: 'join'; readonly uses?: number; readonly queues?: readonly string[] }
   | { readonly kind: 'agent'; readonly agentId: AgentId }
 )
 
-export type TokenRecord = { readonly id: number; readonly name: string; readonly createdAt: Date } & (
+export type TokenRecord = {
+  readonly id: number
+  readonly name: string
+  readonly createdAt: Date
+  readonly expiresAt: Date | null
+} & (
   | { readonly kind: 'user'; readonly role: Role }
-  | { readonly kind: 'join' }
+  /** `queues`: those that agents may serve which join with it, null for any. `usesLeft`: null where they are not counted. */
+  | { readonly kind: 'join'; readonly queues: readonly string[] | null; readonly usesLeft: number | null }
   | { readonly kind: 'agent'; readonly agentId: AgentId }
 )
 
@@ -25,9 +31,12 @@ interface TokenRow {
   readonly name: string
   readonly agent_id: AgentId | null
   readonly created_at: Date
+  readonly expires_at: Date | null
+  readonly queues: string[] | null
+  readonly uses_left: number | null
 }
 
-const COLUMNS = 'id, kind, role, name, agent_id, created_at'
+const COLUMNS = 'id, kind, role, name, agent_id, created_at, expires_at, queues, uses_left'
 const LIVE = `revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
   and (uses_left is null or uses_left > 0)`
 
@@ -48,8 +57,8 @@ export async function keepToken(database: Queryable, text: string, token: NewTok
 
 async function insert(database: Queryable, text: string, token: NewToken): Promise<number> {
   const { rows } = await database.query<{ id: number }>(
-    `insert into tokens (hash, kind, role, name, agent_id, uses_left, expires_at)
-     values ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7::float8 * interval '1 ms')
+    `insert into tokens (hash, kind, role, name, agent_id, uses_left, expires_at, queues)
+     values ($1, $2, $3, $4, $5, $6, clock_timestamp() + $7::float8 * interval '1 ms', $8)
      on conflict (hash) do update set name = excluded.name returning id`,
     [
       hashOf(text),
@@ -59,6 +68,7 @@ async function insert(database: Queryable, text: string, token: NewToken): Promi
       token.kind === 'agent' ? token.agentId : null,
       token.kind === 'join' ? token.uses : null,
       token.expiresInMs,
+      token.kind === 'join' ? token.queues : null,
     ],
   )
   const id = rows[0]?.id
@@ -109,10 +119,10 @@ export async function listTokens(database: Queryable): Promise<TokenRecord[]> {
 }
 
 function tokenRecord(row: TokenRow): TokenRecord {
-  const base = { id: row.id, name: row.name, createdAt: row.created_at }
+  const base = { id: row.id, name: row.name, createdAt: row.created_at, expiresAt: row.expires_at }
   if (row.kind === 'user' && row.role !== null) return { ...base, kind: 'user', role: row.role }
   if (row.kind === 'agent' && row.agent_id !== null) return { ...base, kind: 'agent', agentId: row.agent_id }
-  return { ...base, kind: 'join' }
+  return { ...base, kind: 'join', queues: row.queues, usesLeft: row.uses_left }
 }
 
 function hashOf(text: string): Buffer {

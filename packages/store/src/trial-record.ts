@@ -3,6 +3,7 @@ import { type AttemptId, type SweepId, type TrialId, trialId } from '@sweep/spec
 import { Config } from '@sweep/spec/search-space'
 import type { TrialFailure, TrialState } from '@sweep/spec/trial'
 import { z } from 'zod'
+import { parseSideValues, type SideValues } from './side-values.ts'
 
 export const Checkpoint = z.object({ step: z.int(), path: z.string() })
 export type Checkpoint = z.infer<typeof Checkpoint>
@@ -22,6 +23,8 @@ export interface TrialRecord {
   /** Why it ended as it did, or why it was suggested while it has not ended. */
   readonly reason: string
   readonly value: number | null
+  /** Of the metrics beside its sweep's first objective. */
+  readonly sideValues: SideValues
   readonly lastValue: number | null
   readonly lastStep: number | null
   readonly bestValue: number | null
@@ -60,6 +63,8 @@ export interface TrialRow {
   readonly reason: string
   readonly end_reason: string | null
   readonly value: number | null
+  readonly side_values: unknown
+  readonly standing: number
   readonly loss: number | null
   readonly last_value: number | null
   readonly last_step: number | null
@@ -79,8 +84,8 @@ export interface TrialRow {
 }
 
 export const TRIAL_COLUMNS = `t.sweep_id, t.number, t.state, t.config, t.replicate, t.source, t.parent, t.reason,
-  t.end_reason, t.value, t.loss, t.last_value, t.last_step, t.best_value, t.best_step, t.reports, t.attempts, t.user_failures,
-  t.lost_failures, t.failure, t.last_cause, g.name as agent, t.checkpoint, t.created_at, t.started_at, t.ended_at`
+  t.end_reason, t.value, t.side_values, t.standing, t.loss, t.last_value, t.last_step, t.best_value,
+  t.best_step, t.reports, t.attempts, t.user_failures, t.lost_failures, t.failure, t.last_cause, g.name as agent, t.checkpoint, t.created_at, t.started_at, t.ended_at`
 /** The newest attempt by its id, which is made of the trial's key: no index beside the primary key is needed. */
 export const TRIAL_JOINS = `
   left join attempts a on a.id = t.sweep_id || '-' || t.number || '-' || t.attempts
@@ -98,6 +103,7 @@ export function trialRecord(row: TrialRow): TrialRecord {
     parent: row.parent,
     reason: row.end_reason ?? row.reason,
     value: row.value,
+    sideValues: parseSideValues(row.side_values),
     lastValue: row.last_value,
     lastStep: row.last_step,
     bestValue: row.best_value,

@@ -5,6 +5,7 @@ import type { Config } from '@sweep/spec/search-space'
 import { nextState, statesAllowing, TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { Database, Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
+import { lossOf } from './loss.ts'
 import { SweepChange, ticketQueue } from './sweep-change.ts'
 import {
   Checkpoint,
@@ -265,8 +266,11 @@ export async function requeueTrial(
     const { sweepId, trial, by } = request
     const [change, found] = await Promise.all([
       SweepChange.begin(tx, sweepId),
-      tx.query<{ state: TrialState; attempts: number; value: number | null }>(
-        { name: 'trial-state', text: 'select state, attempts, value from trials where sweep_id = $1 and number = $2' },
+      tx.query<{ state: TrialState; attempts: number; value: number | null; infeasible: boolean }>(
+        {
+          name: 'trial-state',
+          text: 'select state, attempts, value, infeasible from trials where sweep_id = $1 and number = $2',
+        },
         [sweepId, trial],
       ),
     ])
@@ -286,7 +290,7 @@ export async function requeueTrial(
     if (rowCount !== 1) throw new Error(`trial ${sweepId}-${trial} changed under the sweep's lock`)
     change.move(row.state, 'queued')
     // What it had reported before it failed counts again.
-    if (loss !== null && row.value !== null) change.offerBest(trial, row.value, loss)
+    if (loss !== null && row.value !== null && !row.infeasible) change.offerBest(trial, row.value, loss)
     change.fact(
       { kind: 'trial-requeued', trial, by },
       { kind: 'attempt-queued', trial, attempt: number, reason: `${event} asked by ${by}` },
@@ -295,12 +299,6 @@ export async function requeueTrial(
     const attempt = { attemptId: attemptId(sweepId, trial, number), queueName: ticketQueue(sweep), tickets: 0 }
     return { result: 'requeued', attempt }
   })
-}
-
-/** A value with the goal applied, lower is better; null unless it is finite. */
-export function lossOf(goal: 'minimize' | 'maximize' | null, value: number | null): number | null {
-  if (goal === null || value === null || !Number.isFinite(value)) return null
-  return goal === 'minimize' ? value : -value
 }
 
 export async function getTrial(
@@ -316,6 +314,22 @@ export async function getTrial(
     [sweepId, number],
   )
   return rows[0] && trialRecord(rows[0])
+}
+
+/** Those of these numbers that there are, in no order. */
+export async function trialsByNumber(
+  database: Queryable,
+  sweepId: SweepId,
+  numbers: readonly number[],
+): Promise<TrialRecord[]> {
+  const { rows } = await database.query<TrialRow>(
+    {
+      name: 'trials-by-number',
+      text: `select ${TRIAL_COLUMNS} from trials t ${TRIAL_JOINS} where t.sweep_id = $1 and t.number = any($2)`,
+    },
+    [sweepId, numbers],
+  )
+  return rows.map(trialRecord)
 }
 
 /** By number, ascending. */

@@ -1,7 +1,8 @@
-import type { Launcher } from '@sweep/launchers/launcher'
+import type { Metrics } from '@sweep/monitoring/registry'
 import type { Clock, RandomBytes } from '@sweep/spec/clock'
 import type { Logger } from 'pino'
-import type { QueryGpus } from './slots/gpus.ts'
+import type { AgentLaunchers } from './make-launchers.ts'
+import type { ListGpus, QueryGpus } from './slots/gpus.ts'
 
 export interface AgentDeps {
   readonly clock: Clock
@@ -9,8 +10,12 @@ export interface AgentDeps {
   readonly random: () => number
   readonly randomBytes: RandomBytes
   readonly log: Logger
-  readonly launcher?: Launcher
+  /** Where it counts what it does; nowhere when absent. */
+  readonly metrics?: Metrics
+  /** Made from the settings when absent. */
+  readonly launchers?: AgentLaunchers
   readonly queryGpus?: QueryGpus
+  readonly listGpus?: ListGpus
   /** The bundled reaper; looked for when undefined, none when null. */
   readonly reaperPath?: string | null
 }
@@ -23,6 +28,8 @@ export interface AgentHandle {
   readonly ready: Promise<string>
   /** Resolves when the agent has ended, for whatever reason. */
   readonly done: Promise<void>
+  /** Why it takes no work now, in words; undefined while it does. */
+  whyUnhealthy(): string | undefined
   /** Claims no more; what runs may finish; then ends. */
   drain(): Promise<void>
   /** Ends what runs as `preempted`, reports that, and ends. Called again, it hurries. */

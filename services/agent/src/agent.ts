@@ -1,26 +1,30 @@
 import { hostname } from 'node:os'
-import { ProcessLauncher } from '@sweep/launchers/process/process-launcher'
+import { join } from 'node:path'
 import type { Assignment, Room } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import type { AgentDeps, AgentHandle } from './agent-handle.ts'
 import { ClaimLoop } from './claim-loop.ts'
+import { cachedKeys } from './code/code-folder.ts'
+import { FolderCache } from './code/folder-cache.ts'
 import type { AgentHome } from './home/agent-home.ts'
 import { ReaperLink } from './home/reaper-link.ts'
 import { DiskWatch } from './host/disk-watch.ts'
 import { findReaper, findSdkFolder } from './host/host-files.ts'
 import { RunEnvironments } from './host/run-environment.ts'
 import { SAMPLE_EVERY_MS, Sampler } from './host/sampler.ts'
+import type { AgentLaunchers } from './make-launchers.ts'
+import { AgentMonitoring } from './monitoring.ts'
 import { Reporter } from './report/reporter.ts'
 import { AttemptRun } from './run/attempt-run.ts'
 import { inheritedEnvironment } from './run/program-environment.ts'
 import type { RunContext } from './run/run-context.ts'
 import { RunTable } from './run/run-table.ts'
 import { DRAIN_MS } from './run/stop-plan.ts'
-import { endStrays } from './run/stray-processes.ts'
 import { ServerLink } from './server/server-link.ts'
 import type { AgentSettings } from './settings.ts'
 import { queryNvidiaSmi } from './slots/gpus.ts'
 import type { SlotTable } from './slots/slot-table.ts'
+import { Uploads } from './uploads/uploads.ts'
 
 /** Makes up for changes that no watch told of. */
 const LOOK_ANYWAY_MS = 1000
@@ -43,10 +47,13 @@ export class Agent implements AgentHandle {
   readonly #disk: DiskWatch
   readonly #reaper: ReaperLink
   readonly #sampler: Sampler
+  readonly #uploads: Uploads
   readonly #context: RunContext
   readonly #runs = new RunTable()
   readonly #settleReady: { resolve: (id: string) => void; reject: (error: unknown) => void }
   readonly #settleDone: () => void
+  #isRegistered = false
+  #uploadsUntil = Number.POSITIVE_INFINITY
   #isDraining = false
   #isClosed = false
   #stopping: Promise<void> | undefined
@@ -58,6 +65,7 @@ export class Agent implements AgentHandle {
     home: AgentHome,
     slots: SlotTable,
     capacity: { cpus: number; memoryBytes: number },
+    launchers: AgentLaunchers,
   ) {
     const { random } = deps
     const steady = () => performance.now()
@@ -67,7 +75,6 @@ export class Agent implements AgentHandle {
     this.home = home.path
     this.#log = deps.log.child({ agent: home.name })
     this.#slots = slots
-    const launcher = deps.launcher ?? new ProcessLauncher()
     this.#link = new ServerLink({
       settings,
       home,
@@ -77,7 +84,7 @@ export class Agent implements AgentHandle {
         slots: [...slots.slots],
         ...capacity,
         queues: [...settings.queues],
-        launchers: [launcher.name],
+        launchers: [...launchers.offered],
         labels: { ...settings.labels },
         version: settings.version,
       },
@@ -92,6 +99,7 @@ export class Agent implements AgentHandle {
         this.#close()
       },
       onLease: (leaseMs) => this.#reaper.leaseGranted(leaseMs),
+      onCutOff: (leftMs) => this.#onCutOff(leftMs),
       onStatus: (status) => this.#runs.get(status.attemptId)?.onStatus(status),
       onStop: ({ attemptId, epoch, reason, verdict }) => {
         const run = this.#runs.get(attemptId)
@@ -112,16 +120,30 @@ export class Agent implements AgentHandle {
       onAssignment: (assignment) => this.#begin(assignment),
     })
     const reaper = deps.reaperPath === undefined ? findReaper() : (deps.reaperPath ?? undefined)
-    this.#reaper = new ReaperLink(reaper, home, this.#log)
+    this.#reaper = new ReaperLink(reaper, home, settings.env, this.#log)
     this.#sampler = new Sampler(deps.queryGpus ?? queryNvidiaSmi)
+    this.#uploads = new Uploads(join(home.path, 'uploads'), { ...common, objects: this.#link.objects })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
     this.#context = {
       home,
-      launcher,
+      launchers: launchers.all,
       reporter: this.#reporter,
       slots,
-      environments: new RunEnvironments(inherited),
+      environments: new RunEnvironments(inherited.onHost),
       inherited,
+      fetching: {
+        cache: new FolderCache({
+          folder: join(home.path, 'cache'),
+          quotaBytes: settings.cacheBytes,
+          clock: deps.clock,
+          inUse: () => new Set(this.#runs.all.flatMap((run) => cachedKeys(run.assignment))),
+        }),
+        objects: this.#link.objects,
+        env: inherited.onHost,
+        random,
+      },
+      uploads: this.#uploads,
+      uploadsUntil: () => this.#uploadsUntil,
       sdkFolder: findSdkFolder(),
       url: settings.url,
       times,
@@ -129,6 +151,7 @@ export class Agent implements AgentHandle {
       onFree: () => this.#claims.onFree(),
       onGone: (run) => this.#runs.delete(run),
       onNodeFault: () => this.#claims.pauseForFault(),
+      monitoring: new AgentMonitoring(slots, () => this.#runs.all.filter((run) => run.isRunning).length, deps.metrics),
     }
     const ready = deferred<string>()
     this.ready = ready.promise
@@ -143,11 +166,28 @@ export class Agent implements AgentHandle {
   /** Takes over what an earlier agent of this home left, then starts to work. */
   async begin(): Promise<void> {
     const records = this.#home.live()
-    endStrays(this.home, new Set(records.map((record) => record.assignment.attemptId)), this.#log)
+    await this.#endStrays(new Set(records.map((record) => record.assignment.attemptId)))
     for (const record of records) this.#runs.add(await AttemptRun.adopt(this.#context, record))
     if (records.length > 0) this.#log.info({ attempts: records.length }, 'attempts taken over')
     void this.#reporter.run()
     void this.#work()
+  }
+
+  async #endStrays(known: ReadonlySet<string>): Promise<void> {
+    const agent = { id: this.#home.id, home: this.home }
+    const ends = [...this.#context.launchers.values()].map(async (launcher) => {
+      try {
+        const ended = await launcher.endStrays(agent, known)
+        if (ended.length > 0) this.#log.warn({ launcher: launcher.name, attempts: ended }, 'stray attempts ended')
+      } catch (error) {
+        this.#log.warn({ err: error, launcher: launcher.name }, 'no look for stray attempts')
+      }
+    })
+    await Promise.all(ends)
+  }
+
+  whyUnhealthy(): string | undefined {
+    return this.#isRegistered ? this.#blocked : 'the server has not taken it yet'
   }
 
   drain(): Promise<void> {
@@ -178,6 +218,8 @@ export class Agent implements AgentHandle {
 
   async #finish(): Promise<void> {
     this.#link.beatNow()
+    // A host that goes away has no time for more.
+    this.#uploadsUntil = this.#context.times().steady + DRAIN_MS
     const isEmpty = this.#runs.untilEmpty()
     const everyEndMs = DRAIN_MS + HURRIED_GRACE_MS
     const deadline = this.#runs.all.some((run) => run.isRunning) ? everyEndMs : 0
@@ -192,7 +234,8 @@ export class Agent implements AgentHandle {
     this.#log.info({ attempts: this.#runs.all.length }, 'agent draining')
     this.#claims.stop()
     this.#link.beatNow()
-    void this.#runs.untilEmpty().then(() => {
+    void this.#runs.untilEmpty().then(async () => {
+      await this.#uploads.idle()
       if (this.#stopping === undefined) this.#close()
     })
   }
@@ -202,6 +245,7 @@ export class Agent implements AgentHandle {
     this.#isClosed = true
     this.#claims.stop()
     this.#reporter.close()
+    this.#uploads.close()
     for (const timer of this.#timers) clearInterval(timer)
     this.#reaper.close()
     this.#link.close()
@@ -214,6 +258,8 @@ export class Agent implements AgentHandle {
     const agentId = await this.#link.register()
     if (agentId === null) return
     this.#settleReady.resolve(agentId)
+    this.#isRegistered = true
+    this.#uploads.resume()
     this.#timers = [
       setInterval(() => this.#lookAround(), LOOK_ANYWAY_MS),
       setInterval(() => void this.#sample(), SAMPLE_EVERY_MS),
@@ -235,18 +281,16 @@ export class Agent implements AgentHandle {
       }
       const held = this.#slots.take(assignment.shape)
       if (held === null) {
-        // Ours by mistake: there is no room. The lease runs out, and somebody else gets it.
-        this.#log.error({ attemptId, shape: assignment.shape, room: this.#slots.room }, 'assignment does not fit')
+        // Offers made at the same time may have crossed. It goes back, and somebody with room gets it.
+        this.#log.warn({ attemptId, shape: assignment.shape, room: this.#slots.room }, 'assignment does not fit')
+        this.#runs.add(AttemptRun.decline(this.#context, assignment, 'the agent had no room for it just now'))
         return
       }
-      const run = await AttemptRun.start(this.#context, assignment, held)
-      if (this.#isClosed) {
-        run.stop('preempted', { reason: 'the agent was told to stop' }, 0)
-        return
-      }
+      const run = AttemptRun.of(this.#context, assignment, held)
+      // Its lease is renewed, and a stop finds it, also while it takes long to start.
       this.#runs.add(run)
+      await run.launch()
       if (run.isRunning && !run.hasFault) this.#claims.faultIsOver()
-      if (this.#stopping !== undefined) run.stop('preempted', { reason: 'the agent was told to stop' })
     })
   }
 
@@ -274,6 +318,17 @@ export class Agent implements AgentHandle {
     }
   }
 
+  #onCutOff(leftMs: number): void {
+    const runs = this.#runs.all.filter((run) => run.isRunning)
+    if (runs.length === 0) return
+    this.#log.warn({ attempts: runs.length, leftMs }, 'cut off from the server; what runs here is stopped')
+    for (const run of runs) {
+      run.stop('preempted', { reason: 'its host was cut off from the server' }, leftMs)
+      // One that was being stopped has no more time than the others.
+      run.hurry(leftMs)
+    }
+  }
+
   #onDiskChange(): void {
     this.#link.beatNow()
     this.#claims.onFree()
@@ -282,7 +337,7 @@ export class Agent implements AgentHandle {
   async #sample(): Promise<void> {
     const running = this.#runs.all.filter((run) => run.isRunning)
     if (running.length === 0) return
-    const samples = await this.#sampler.sample(new Map(running.map((run) => [run.id, run.held])), this.#context.times())
+    const samples = await this.#sampler.sample(running, this.#context.times())
     for (const run of running) {
       const sample = samples.get(run.id)
       if (sample === undefined) continue

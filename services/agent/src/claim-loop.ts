@@ -122,13 +122,20 @@ export class ClaimLoop {
 
   #unoffered(room: Room): Room {
     let { slots, gpuSlots, cpus, memoryBytes } = room
+    const offered = new Set([...this.#polls].flatMap((poll) => poll.room.free ?? []))
     for (const poll of this.#polls) {
       slots -= poll.room.slots
       gpuSlots -= poll.room.gpuSlots
       cpus -= poll.room.cpus
       memoryBytes -= poll.room.memoryBytes
     }
-    return { slots, gpuSlots: Math.max(0, gpuSlots), cpus: Math.max(0, cpus), memoryBytes: Math.max(0, memoryBytes) }
+    return {
+      slots,
+      gpuSlots: Math.max(0, gpuSlots),
+      cpus: Math.max(0, cpus),
+      memoryBytes: Math.max(0, memoryBytes),
+      free: room.free?.filter((index) => !offered.has(index)),
+    }
   }
 
   async #poll(room: Room): Promise<void> {

@@ -20,6 +20,8 @@ import {
 export interface Known {
   readonly assignment: Assignment
   agentId: string | undefined
+  /** What it waits for. */
+  note: string | undefined
   started: Started | undefined
   ended: Ended | undefined
   readonly points: { readonly metrics: Point[]; readonly output: Point[] }
@@ -114,6 +116,7 @@ export class FakeServer {
       space: { parameters: [{ name: 'lr', path: ['lr'], type: 'float', min: 0, max: 1, scale: 'linear' }] },
       command: [...command],
       workdir: '/tmp',
+      launcher: 'process',
       env: {},
       shape: {},
       capture: { stdout: 'auto', patterns: [] },
@@ -124,6 +127,7 @@ export class FakeServer {
     const known: Known = {
       assignment,
       agentId: undefined,
+      note: undefined,
       started: undefined,
       ended: undefined,
       points: { metrics: [], output: [] },
@@ -282,6 +286,7 @@ export class FakeServer {
 
 function take(known: Known, report: AttemptReport): void {
   known.reportedAt.push(performance.now())
+  known.note = report.note ?? known.note
   known.started ??= report.started
   known.samples.push(...report.samples)
   for (const batch of report.batches) {

@@ -5,14 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startTimeOf } from '@sweep/launchers/process/process-identity'
+import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
 import { rolldown } from 'rolldown'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
+import { BUSYBOX, containersWith, hasDocker, WITHOUT_DOCKER } from '../../../test/support/docker.ts'
 import { FakeServer, type Known } from './fake-server.ts'
-import { HOME_TAG } from './home/agent-home.ts'
 import { lockHome } from './home/home-lock.ts'
 import { ENDS_WITH_STDIN } from './parent-pipe.ts'
 
 /** The agent and its reaper as processes of their own, as they are shipped. */
+const isHere = hasDocker()
 let dist: string
 let home: string
 let server: FakeServer
@@ -97,6 +99,18 @@ test('after kill -9 of the agent nothing of its programs is left when their leas
   const began = performance.now()
   await until(() => livingOf(pids).length === 0)
   expect(performance.now() - began).toBeLessThan(server.leaseMs + 3000)
+})
+
+test.skipIf(!isHere)(`${isHere ? '' : `${WITHOUT_DOCKER}: `}nor is anything of its containers`, async () => {
+  server.leaseMs = 3000
+  const process = agent({ SWEEP_LAUNCHERS: 'docker' })
+  const container = { image: BUSYBOX, pull: 'never', mounts: [], network: 'none' } as const
+  const known = server.enqueue(['sleep', '300'], { launcher: 'docker', container: { ...container, mounts: [] } })
+  await until(() => known.started)
+  const label = `sweep.attempt-id=${known.assignment.attemptId}`
+  expect(containersWith(label)).toHaveLength(1)
+  await kill(process, 'SIGKILL')
+  await until(() => containersWith(label).length === 0)
 })
 
 test.each([

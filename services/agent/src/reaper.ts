@@ -1,12 +1,17 @@
+import { existsSync } from 'node:fs'
+import { engineSocket } from '@sweep/launchers/docker/engine-socket'
+import { hasMadeJobs } from '@sweep/launchers/kubernetes/namespaces'
 import { endTagged } from '@sweep/launchers/process/process-group'
-import { HOME_TAG } from './home/agent-home.ts'
+import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
+import { readHomeId } from './home/home-id.ts'
 import { homeHolder } from './home/home-lock.ts'
 
 /**
  * Outlives an agent that was killed, so that its programs don't outlive their lease: without anybody to renew it, the
  * server gives their trials to others, and the GPUs here would be in use for nothing. The agent holds the other end of
  * our standard input and writes a line for each lease it was granted; when that end closes without `bye`, we wait until
- * the last lease is about to run out, and end every program of that home, unless another agent has taken it over.
+ * the last lease is about to run out, and end every program, container and Kubernetes Job of that home, unless another
+ * agent has taken it over.
  *
  * Arguments: the agent's home, how long before the end of the lease to act (ms), and what the agent marked its lock of
  * the home with: the kernel closes the files of a dying process a moment before it counts as dead, and in that moment
@@ -29,7 +34,34 @@ async function reap(home: string, marginMs: number, nonce: string): Promise<void
     if (isTakenOver()) return
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
-  if (!isTakenOver()) await endTagged(HOME_TAG, home, GRACE_MS)
+  if (isTakenOver()) return
+  await Promise.all([endTagged(HOME_TAG, home, GRACE_MS), reapContainers(home), reapJobs(home)])
+}
+
+/** The engine's client is loaded only now: until then it would take up memory for nothing. */
+async function reapContainers(home: string): Promise<void> {
+  const agentId = readHomeId(home)
+  const socket = engineSocket(process.env['DOCKER_HOST'])
+  if (agentId === undefined || socket === undefined || !existsSync(socket)) return
+  const { endContainers } = await import('@sweep/launchers/docker/end-containers')
+  // Without an engine that answers, the next agent of this home finds them.
+  await endContainers(socket, agentId, GRACE_MS).catch(() => undefined)
+}
+
+/** As for containers: a cluster that does not answer is left to the next agent. */
+async function reapJobs(home: string): Promise<void> {
+  const id = readHomeId(home)
+  if (id === undefined || !hasMadeJobs(home)) return
+  const { connect } = await import('@sweep/launchers/kubernetes/connect')
+  const { KubernetesLauncher } = await import('@sweep/launchers/kubernetes/kubernetes-launcher')
+  try {
+    const client = connect(process.env['SWEEP_KUBECONFIG'] || process.env['KUBECONFIG'] || undefined)
+    const { namespace } = client
+    const launcher = new KubernetesLauncher({ client, clock: { now: Date.now }, namespace, onTrouble: () => undefined })
+    await launcher.endStrays({ id, home }, new Set())
+  } catch {
+    // See above.
+  }
 }
 
 /** When the last lease ends, by the clock of `performance.now`, or null when the agent said goodbye. */

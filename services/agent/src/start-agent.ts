@@ -3,8 +3,10 @@ import { newId } from '@sweep/spec/ids'
 import { Agent } from './agent.ts'
 import type { AgentDeps, AgentHandle } from './agent-handle.ts'
 import { AgentHome } from './home/agent-home.ts'
+import { type AgentLaunchers, makeLaunchers } from './make-launchers.ts'
 import type { AgentSettings } from './settings.ts'
-import { findGpus, queryNvidiaSmi } from './slots/gpus.ts'
+import { CLUSTER_CAPACITY, clusterSlots } from './slots/cluster-slots.ts'
+import { findGpus, listNvidiaSmi, queryNvidiaSmi } from './slots/gpus.ts'
 import { makeSlots, SlotTable } from './slots/slot-table.ts'
 
 /**
@@ -15,14 +17,26 @@ import { makeSlots, SlotTable } from './slots/slot-table.ts'
 export async function startAgent(settings: AgentSettings, deps: AgentDeps): Promise<AgentHandle> {
   const home = AgentHome.open(settings.home, settings.name, newId(deps.randomBytes))
   try {
-    const gpus = await findGpus(deps.queryGpus ?? queryNvidiaSmi)
-    const capacity = { cpus: cpus().length, memoryBytes: totalmem() }
-    const slots = new SlotTable(makeSlots(gpus, settings.gpus, settings.slots, capacity.cpus), capacity)
-    const agent = new Agent(settings, deps, home, slots, capacity)
+    const launchers = deps.launchers ?? (await makeLaunchers(settings, home, deps))
+    const { slots, capacity } = await roomOf(settings, deps, launchers)
+    const agent = new Agent(settings, deps, home, new SlotTable(slots, capacity), capacity, launchers)
     await agent.begin()
     return agent
   } catch (error) {
     home.close()
     throw error
   }
+}
+
+/** What an agent has to offer: its host, or what it may use of a cluster. */
+async function roomOf(settings: AgentSettings, deps: AgentDeps, { all, offered }: AgentLaunchers) {
+  const remote = offered.map((name) => all.get(name)).find((launcher) => launcher?.isRemote === true)
+  if (remote !== undefined) {
+    const gpus = settings.slots === undefined ? await remote.gpus?.() : undefined
+    return { slots: clusterSlots(settings.slots, gpus), capacity: CLUSTER_CAPACITY }
+  }
+  const gpus = await findGpus(deps.queryGpus ?? queryNvidiaSmi, deps.listGpus ?? listNvidiaSmi)
+  const choice = { gpus: settings.gpus, count: settings.slots, perGpu: settings.slotsPerGpu }
+  const capacity = { cpus: cpus().length, memoryBytes: totalmem() }
+  return { slots: makeSlots(gpus, choice, capacity.cpus), capacity }
 }

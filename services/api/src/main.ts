@@ -1,12 +1,15 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { openLog } from '@sweep/log/open-log'
+import { startMonitor } from '@sweep/monitoring/monitor-server'
+import { openMetrics } from '@sweep/monitoring/registry'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import { SweepError } from '@sweep/spec/errors'
 import { VERSION } from '@sweep/spec/version'
 import { openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
 import { keepToken } from '@sweep/store/tokens'
+import { whyDatabaseIsAway } from './health/database-health.ts'
 import { readSettings } from './settings.ts'
 import { startApi } from './start-api.ts'
 
@@ -36,13 +39,20 @@ async function main(): Promise<void> {
   if (settings.token !== undefined) {
     await keepToken(database, settings.token, { kind: 'user', name: 'SWEEP_TOKEN', role: 'admin' })
   }
+  if (settings.joinToken !== undefined) {
+    await keepToken(database, settings.joinToken, { kind: 'join', name: 'SWEEP_JOIN_TOKEN' })
+  }
   const queue = openTicketQueue(
     settings.redisUrl === undefined
       ? { databaseUrl: settings.databaseUrl }
       : { redisUrl: settings.redisUrl, databaseUrl: settings.databaseUrl },
   )
   const clock = { now: () => Date.now() }
-  const api = await startApi(settings, { database, queue, clock, randomBytes, log })
+  const metrics = openMetrics()
+  const api = await startApi(settings, { database, queue, clock, randomBytes, log, metrics })
+  const monitor =
+    settings.monitor &&
+    (await startMonitor({ ...settings.monitor, metrics, whyUnhealthy: () => whyDatabaseIsAway(database) }))
   log.info({ url: api.url, version: settings.version }, 'api listening')
 
   let isClosing = false
@@ -52,6 +62,7 @@ async function main(): Promise<void> {
     log.info({ signal }, 'api closing')
     setTimeout(() => process.exit(1), CLOSE_MS).unref()
     await api.close()
+    await monitor?.close()
     await queue.close()
     await database.close()
     process.exit(0)

@@ -1,5 +1,7 @@
+import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/monitoring/monitor-settings'
 import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
 import { z } from 'zod'
+import { type ObjectSettings, ObjectVariables, objectSettings } from './objects/object-settings.ts'
 
 export interface ApiSettings {
   /** Address to listen on. One that is not loopback is refused until a user token exists. */
@@ -16,18 +18,23 @@ export interface ApiSettings {
   /** Time for a request to arrive whole; replies may take as long as they like, as long polls and streams do. */
   readonly requestTimeoutMs: number
   readonly version: string
+  readonly objects: ObjectSettings
 }
 
 /** The environment of the service when it runs on its own. */
 export interface ApiEnvironment extends ApiSettings {
   readonly databaseUrl: string
   readonly redisUrl: string | undefined
+  readonly monitor: MonitorSettings | undefined
   /** An admin token to begin with, where nobody can make one yet. */
   readonly token: string | undefined
+  /** A token to begin with that agents may join with, and nothing else. */
+  readonly joinToken: string | undefined
   readonly logLevel: string
 }
 
-const Variables = z.object({
+const Variables = MonitorVariables.extend({
+  ...ObjectVariables.shape,
   DATABASE_URL: z.string().min(1),
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
@@ -38,6 +45,7 @@ const Variables = z.object({
   SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_REQUEST_TIMEOUT_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_TOKEN: z.string().min(24).optional(),
+  SWEEP_JOIN_TOKEN: z.string().min(24).optional(),
   SWEEP_LOG_LEVEL: LogLevel,
 })
 
@@ -57,9 +65,12 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     leaseMs: found.SWEEP_LEASE_MS,
     requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,
     version,
+    objects: objectSettings(found, env),
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,
+    monitor: monitorSettings(found),
     token: found.SWEEP_TOKEN,
+    joinToken: found.SWEEP_JOIN_TOKEN,
     logLevel: found.SWEEP_LOG_LEVEL,
   }
 }

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os'
 import swagger from '@fastify/swagger'
+import { openObjects } from '@sweep/objects/open-objects'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
@@ -8,7 +9,9 @@ import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-pr
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
+import { IngestLine } from './agents/ingest-line.ts'
 import { KnownAgents } from './agents/known-agents.ts'
+import { addArtifactRoutes } from './artifacts/artifact-routes.ts'
 import { addAccessControl } from './auth/access.ts'
 import { AttemptTokens } from './auth/attempt-tokens.ts'
 import { Authenticator, isLoopback } from './auth/authenticator.ts'
@@ -17,13 +20,20 @@ import type { ApiContext, ApiDependencies } from './context.ts'
 import { EventHub } from './events/event-hub.ts'
 import { addEventRoutes } from './events/event-routes.ts'
 import { Notifier } from './events/notifier.ts'
+import { ApiLiveness } from './health/api-liveness.ts'
 import { addHealthRoutes } from './health/health-routes.ts'
 import type { App } from './http/app.ts'
+import { addBodyTimeout } from './http/body-timeout.ts'
 import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
 import { addErrorHandler, sendError } from './http/error-handler.ts'
 import { addGuards, hostName } from './http/guards.ts'
+import { ApiMonitoring } from './monitoring/api-monitoring.ts'
+import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
+import { ObjectJanitor } from './objects/object-janitor.ts'
+import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
+import { addImportanceRoutes } from './sweeps/importance-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
@@ -68,26 +78,34 @@ export async function buildApi(
   const hub = new EventHub()
   const attemptTokens = await AttemptTokens.load(database, randomBytes)
   const notifier = new Notifier(database, log)
+  const objects = await openObjects(settings.objects.place, dependencies.clock)
+  const janitor = new ObjectJanitor({ database, objects, settings: settings.objects, log })
+  const ingestLine = new IngestLine(database)
   const context: ApiContext = {
     ...dependencies,
     settings,
     hub,
     attemptTokens,
     notifier,
+    objects,
+    monitoring: new ApiMonitoring(database, dependencies.metrics),
     broker: new ClaimBroker({
-      ...{ database, queue, hub, leaseMs: settings.leaseMs, log },
+      ...{ database, queue, hub, ingestLine, leaseMs: settings.leaseMs, log },
       tellQueued: (name) => notifier.tell('attempts_queued', [name]),
     }),
+    ingestLine,
     knownAgents: new KnownAgents(database, hub),
     agentStreams: new AgentStreams(database, hub, log),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
   await hub.open(database, log)
+  const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
     logger: false,
     bodyLimit: BODY_BYTES,
-    requestTimeout: settings.requestTimeoutMs,
+    // Of headers; see `addBodyTimeout` for the rest.
+    requestTimeout: 0,
     keepAliveTimeout: KEEP_ALIVE_MS,
     http: {
       headersTimeout: Math.min(HEADERS_MS, settings.requestTimeoutMs),
@@ -103,8 +121,10 @@ export async function buildApi(
   app.setSerializerCompiler(serializerCompiler)
   readJsonBodies(app)
   addErrorHandler(app, log)
+  addBodyTimeout(app, settings.requestTimeoutMs)
   addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
   addAccessControl(app, context.authenticator)
+  context.monitoring.watch(app)
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -120,15 +140,19 @@ export async function buildApi(
       addHealthRoutes(routes, context)
       addTokenRoutes(routes, context)
       addSweepRoutes(routes, context)
+      addImportanceRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
       addAgentRoutes(routes, context)
+      addObjectRoutes(routes, context)
+      addArtifactRoutes(routes, context)
       addEventRoutes(routes, context)
       routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
     },
     { prefix: '/api/v1' },
   )
+  addMonitoringRoutes(app, context)
   await addPageRoutes(app)
   app.addHook('preClose', async () => {
     context.knownAgents.close()
@@ -136,10 +160,14 @@ export async function buildApi(
     context.agentStreams.close()
   })
   app.addHook('onClose', async () => {
+    await liveness.close()
+    await janitor.close()
+    objects.close()
     await context.notifier.close()
     await hub.close()
   })
   await app.ready()
+  janitor.start()
   return { app, context }
 }
 

@@ -256,7 +256,8 @@ async function showSweep(id) {
 function sweepHead(sweep) {
   const { metric, best } = sweep
   const facts = []
-  if (metric !== null) facts.push(`${metric.goal} ${metric.name}`)
+  if (metric !== null) facts.push((sweep.objectives ?? [metric]).map(({ goal, name }) => `${goal} ${name}`).join(', '))
+  if (sweep.constraints !== undefined) facts.push(sweep.constraints.map(boundsText).join(', '))
   facts.push(
     sweep.method,
     sweep.parallelism === null ? 'as parallel as there is room' : `${sweep.parallelism} at a time`,
@@ -271,21 +272,54 @@ function sweepHead(sweep) {
   if (best !== null) {
     const config = Object.entries(best.config).map(([key, value]) => `${key}=${text(value)}`)
     const words = [el('strong', {}, number(best.value)), ` by trial ${best.trial}: `, el('code', {}, config.join(' '))]
-    parts.push(el('p', {}, 'Best ', ...words))
+    parts.push(el('p', {}, sweep.objectives === undefined ? 'Best ' : `Best ${metric.name} `, ...words))
+  }
+  if (sweep.objectives !== undefined) {
+    parts.push(
+      el('p', { class: 'quiet' }, 'Trials that no other one beats by all objectives (the Pareto front) have a ★.'),
+    )
   }
   return parts
 }
 
+function boundsText({ name, max, min }) {
+  const bounds = []
+  if (max !== undefined) bounds.push(`${name} ≤ ${number(max)}`)
+  if (min !== undefined) bounds.push(`${name} ≥ ${number(min)}`)
+  return bounds.join(', ')
+}
+
+/** The metrics beside the first objective that decide about trials: other objectives, then those of constraints. */
+function sideMetrics({ metric, objectives = [], constraints = [] }) {
+  const names = new Set([...objectives, ...constraints].map(({ name }) => name))
+  names.delete(metric?.name)
+  return [...names]
+}
+
+/** Those of the Pareto front, or the one best trial. */
+function isBest(row, sweep) {
+  return sweep.objectives === undefined ? row.number === sweep.best?.trial : row.front === true
+}
+
 function leaderboard(rows, parameters, sweep) {
-  const titles = ['#', 'Trial', 'State', sweep.metric?.name ?? 'Value', 'Last', 'Step', ...parameters]
-  const isNumber = (i) => i === 0 || (i >= 3 && i <= 5)
+  const beside = sideMetrics(sweep)
+  const titles = ['#', 'Trial', 'State', sweep.metric?.name ?? 'Value', ...beside, 'Last', 'Step', ...parameters]
+  const isNumber = (i) => i === 0 || (i >= 3 && i <= 5 + beside.length)
   const head = el('tr', {}, ...titles.map((title, i) => el('th', { class: isNumber(i) ? 'number' : null }, title)))
   const body = rows.map((row) => {
-    const why = [row.cause, row.reason, row.agent === null ? null : `on ${row.agent}`].filter(Boolean).join(' · ')
+    const isOut = row.feasible === false && row.value !== null
+    const why = [
+      isOut ? 'breaks a constraint' : null,
+      row.cause,
+      row.reason,
+      row.agent === null ? null : `on ${row.agent}`,
+    ]
+      .filter(Boolean)
+      .join(' · ')
     return el(
       'tr',
-      { title: why, class: row.number === sweep.best?.trial ? 'best' : null },
-      el('td', { class: 'number' }, row.rank === null ? '–' : String(row.rank)),
+      { title: why, class: isBest(row, sweep) ? 'best' : isOut ? 'infeasible' : null },
+      el('td', { class: 'number' }, row.rank === null ? '–' : `${row.front ? '★ ' : ''}${row.rank}`),
       el(
         'td',
         {},
@@ -294,6 +328,7 @@ function leaderboard(rows, parameters, sweep) {
       ),
       el('td', {}, chip(row.state)),
       el('td', { class: 'number strong' }, number(row.value)),
+      ...beside.map((name) => el('td', { class: 'number' }, number(row.values?.[name]))),
       el('td', { class: 'number' }, number(row.lastValue)),
       el('td', { class: 'number' }, number(row.lastStep)),
       ...parameters.map((name) => el('td', {}, Object.hasOwn(row.config, name) ? text(row.config[name]) : '')),

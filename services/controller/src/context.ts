@@ -1,8 +1,10 @@
+import type { Metrics } from '@sweep/monitoring/registry'
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import type { Clock, RandomBytes } from '@sweep/spec/clock'
 import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
 import type { PassCrashPoint } from './crash-point.ts'
+import type { ControllerMonitoring } from './monitoring.ts'
 import type { ControllerSettings } from './settings.ts'
 
 /** What `startController` is given. */
@@ -12,6 +14,8 @@ export interface ControllerDependencies {
   readonly clock: Clock
   readonly log: Logger
   readonly randomBytes: RandomBytes
+  /** Where it counts what it does; nowhere when absent. */
+  readonly metrics?: Metrics
 }
 
 /** What the parts of the controller share. */
@@ -20,4 +24,5 @@ export interface ControllerContext extends ControllerDependencies {
   /** Names this controller in the ownership of sweeps; new at every start. */
   readonly controllerId: string
   readonly crash: PassCrashPoint
+  readonly monitoring: ControllerMonitoring
 }

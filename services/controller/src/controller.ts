@@ -7,6 +7,7 @@ import { sweepDefinition } from '@sweep/store/sweeps'
 import { type Coalesced, coalesced } from './coalesced.ts'
 import type { ControllerContext, ControllerDependencies } from './context.ts'
 import { crashPoints } from './crash-point.ts'
+import { ControllerMonitoring } from './monitoring.ts'
 import { Ownership } from './ownership/ownership.ts'
 import { plan } from './planning/plan.ts'
 import type { Action } from './planning/view.ts'
@@ -27,8 +28,12 @@ const MOST_PACKED = 20
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 5000
 const STOP_MS = 5000
+/** Steps in a row that fail before it counts as unwell: a few seconds of a database that is away. */
+const MANY_FAILURES = 10
 
 export interface Controller {
+  /** What it has been failing at for a while, in words; undefined while it works. */
+  whyUnhealthy(): string | undefined
   /** Finishes what is under way, gives the sweeps back and stops listening. The database and the queue stay open. */
   stop(): Promise<void>
 }
@@ -50,6 +55,7 @@ export async function startController(
     settings,
     controllerId,
     crash: crashPoints(settings.crashAt),
+    monitoring: new ControllerMonitoring(dependencies.metrics),
   })
   await reconciler.start()
   return reconciler
@@ -108,6 +114,10 @@ class Reconciler implements Controller {
     this.#every(PACK_MS, () => this.#packing.trigger())
     this.#owning.trigger()
     this.#sweeping.trigger()
+  }
+
+  whyUnhealthy(): string | undefined {
+    return this.#failures >= MANY_FAILURES ? `${this.#failures} steps in a row failed; the log says why` : undefined
   }
 
   stop(): Promise<void> {
@@ -183,6 +193,7 @@ class Reconciler implements Controller {
       this.#context.log.info({ sweepId: id, ownerEpoch }, 'sweep taken')
       this.#dirty.add(id)
     }
+    this.#context.monitoring.sweeps.set(this.#sweeps.size)
     // Those of others may become nobody's later; until then each of their changes is no reason to ask again.
     if (this.#heardOf.size > 10_000) this.#heardOf.clear()
     this.#pool.invalidate()
@@ -266,6 +277,7 @@ class Reconciler implements Controller {
     this.#sweeps.delete(sweep.id)
     this.#dirty.delete(sweep.id)
     this.#heardOf.add(sweep.id)
+    this.#context.monitoring.sweeps.set(this.#sweeps.size)
     // As it is known from the pool it would now pass for the sweep of somebody else.
     this.#pool.invalidate()
     this.#context.log.info({ sweepId: sweep.id, why }, 'sweep let go')

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { openLog } from '@sweep/log/open-log'
+import { startMonitor } from '@sweep/monitoring/monitor-server'
+import { openMetrics } from '@sweep/monitoring/registry'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import { SweepError } from '@sweep/spec/errors'
 import { openDatabase } from '@sweep/store/database'
@@ -18,10 +20,18 @@ async function main(): Promise<void> {
   })
   const { databaseUrl, redisUrl } = settings
   const queue = openTicketQueue(redisUrl === undefined ? { databaseUrl } : { redisUrl })
-  const dependencies = { database, queue, log, randomBytes, clock: { now: () => Date.now() } }
+  const metrics = openMetrics()
+  const dependencies = { database, queue, log, randomBytes, metrics, clock: { now: () => Date.now() } }
 
   let controller: Controller | undefined
   let stopping = false
+  const monitor =
+    settings.monitor &&
+    (await startMonitor({
+      ...settings.monitor,
+      metrics,
+      whyUnhealthy: () => (controller === undefined ? 'Postgres cannot be reached yet' : controller.whyUnhealthy()),
+    }))
   const stop = async (signal: NodeJS.Signals) => {
     if (stopping) return
     stopping = true
@@ -29,6 +39,7 @@ async function main(): Promise<void> {
     await controller?.stop()
     await queue.close()
     await database.close()
+    await monitor?.close()
     process.exit(0)
   }
   process.on('SIGTERM', stop)

@@ -1,3 +1,4 @@
+import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/monitoring/monitor-settings'
 import { type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
 import { z } from 'zod'
 import { CRASH_POINTS, type CrashAt } from './crash-point.ts'
@@ -16,6 +17,7 @@ export interface ControllerSettings {
 export interface ControllerEnvironment extends ControllerSettings {
   readonly databaseUrl: string
   readonly redisUrl: string | undefined
+  readonly monitor: MonitorSettings | undefined
   readonly logLevel: string
 }
 
@@ -31,7 +33,7 @@ const CrashAtText = z
     return { point, passing: Number(passing ?? 1) }
   })
 
-const Variables = z.object({
+const Variables = MonitorVariables.extend({
   DATABASE_URL: z.string().min(1),
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
@@ -49,6 +51,7 @@ export function readSettings(env: Environment): ControllerEnvironment {
   return {
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,
+    monitor: monitorSettings(found),
     agentLeaseMs: found.SWEEP_LEASE_MS,
     controllerLeaseMs: found.SWEEP_CONTROLLER_LEASE_MS,
     ticketAgeMs: found.SWEEP_TICKET_AGE_MS,

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type RunningApi, startApi } from '@sweep/api/start-api'
 import { type Controller, startController } from '@sweep/controller/controller'
+import { openMetrics } from '@sweep/monitoring/registry'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import type { Clock, RandomBytes } from '@sweep/spec/clock'
@@ -116,7 +117,7 @@ async function startServices(
   { database, queue }: { database: Database; queue: TicketQueue },
   closers: (() => Promise<void>)[],
 ): Promise<RunningApi> {
-  const shared = { database, queue, clock, randomBytes, log }
+  const shared = { database, queue, clock, randomBytes, log, metrics: openMetrics() }
   const controller: Controller = await startController(settings.controller, shared)
   closers.push(() => controller.stop())
   const api = await startApi(settings.api, shared)

@@ -6,10 +6,14 @@ import { ageText } from '../present.ts'
 export const command: Command = {
   async run(context) {
     const now = context.process.now()
+    const { agents } = await (await context.client()).listAgents()
     const columns: Column<AgentView>[] = [
       { name: 'id', value: (agent) => agent.id },
       { name: 'name', value: (agent) => agent.name, flexible: true, minWidth: 8 },
       { name: 'state', value: (agent) => agent.state },
+      ...(agents.some((agent) => agent.reason !== undefined)
+        ? [{ name: 'why', value: (agent: AgentView) => agent.reason ?? '', flexible: true, minWidth: 12 }]
+        : []),
       { name: 'slots', value: (agent) => `${agent.busy}/${agent.slots}`, align: 'right' },
       { name: 'gpus', value: (agent) => agent.gpus.length, align: 'right' },
       { name: 'queues', value: (agent) => agent.queues.join(','), flexible: true, minWidth: 8 },
@@ -22,7 +26,6 @@ export const command: Command = {
       { name: 'host', value: (agent) => agent.host, wide: true },
       { name: 'version', value: (agent) => agent.version, wide: true },
     ]
-    const { agents } = await (await context.client()).listAgents()
     await context.printRows(agents, columns, (agent) => agent.id)
     if (agents.length === 0) context.say('No agents. `sweep agent start` runs trials on this machine.')
     return undefined

@@ -262,6 +262,7 @@ test('why tells the life of a trial with the numbers of each decision', async ()
   const { env } = await serve({
     [`GET /sweeps/${SWEEP_ID}/facts`]: (call) =>
       call.path.includes('after=0') ? { facts, next: facts.length } : { facts: [], next: facts.length },
+    [`GET /sweeps/${SWEEP_ID}/trials/1`]: () => ({ ...fakeTrial(1), attemptList: [], metricNames: [] }),
   })
   const run = await runFake(['why', '@last/1'], { env, terminal: TERMINAL })
   expect(run.stdout).toContain('suggested by the sampler: random draw 0; lr=0.1')
@@ -270,6 +271,44 @@ test('why tells the life of a trial with the numbers of each decision', async ()
   expect(run.stdout).toContain('resumed by asha: the best of 3 (rank 1)')
   expect(run.stdout).not.toContain('0.1 at step')
   expect((await runFake(['why', '@last/99'], { env })).code).toBe(3)
+})
+
+test('why tells of a queued trial what its sweep waits for, and of a sweep which agents were drained and why', async () => {
+  const reason = 'no agent fits what a trial needs; the nearest, host-3, has zone=a, not zone=b'
+  const facts = fakeFacts([{ kind: 'agent-drained', agent: 'host-3', trials: [4, 7], reason: 'configs fail on it' }])
+  const agent = {
+    ...{ id: '0000000007', name: 'host-3', host: 'host-3', state: 'draining', reason: 'configs fail on it', slots: 2 },
+    ...{ busy: 0, gpus: [], queues: ['default'], labels: {}, version: '1.0.0', lastSeenAt: '2026-01-01T00:00:00.000Z' },
+  }
+  const { env } = await serve({
+    [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep({ reason, state: 'running', endedAt: null }),
+    [`GET /sweeps/${SWEEP_ID}/facts`]: (call) => ({ facts: call.path.includes('after=0') ? facts : [], next: 1 }),
+    [`GET /sweeps/${SWEEP_ID}/trials/1`]: () => ({
+      ...fakeTrial(1, { state: 'queued' }),
+      attemptList: [],
+      metricNames: [],
+    }),
+    'GET /agents': () => ({ agents: [agent] }),
+  })
+  expect((await runFake(['why', '@last/1'], { env, terminal: TERMINAL })).stdout).toContain(`now waiting: ${reason}`)
+  const sweep = await runFake(['why', '@last'], { env, terminal: TERMINAL })
+  expect(sweep.stdout).toContain('agent host-3 was drained: configs fail on it; not held against trials 4, 7')
+  expect(sweep.stdout).toContain('agent host-3 is draining: configs fail on it')
+  expect((await runFake(['agent', 'ls'], { env, terminal: TERMINAL })).stdout).toContain('configs fail on it')
+})
+
+test('token create --join limits who may join with it, and to which queues', async () => {
+  const { env, server } = await serve({ 'POST /tokens': () => ({ id: 3, token: 'swp_join_x' }) })
+  const options = ['--queues', 'a100,h100', '--uses', '5', '--expires', '1h']
+  expect((await runFake(['token', 'create', '--join', ...options], { env })).code).toBe(0)
+  expect(server.calls.at(-1)?.body).toEqual({
+    ...{ kind: 'join', name: 'agents', queues: ['a100', 'h100'], uses: 5 },
+    expiresInSeconds: 3600,
+  })
+  for (const wrong of [['laptop', '--uses', '5'], ['laptop', '--queues', 'a'], [], ['--join', '--uses', '0']]) {
+    expect((await runFake(['token', 'create', ...wrong], { env })).code).toBe(2)
+  }
+  expect(server.calls.filter((call) => call.method === 'POST')).toHaveLength(1)
 })
 
 test('create checks the file here first, shows where it is wrong, and sends nothing', async () => {

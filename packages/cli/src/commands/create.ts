@@ -10,7 +10,10 @@ import { endExitCode, watchSweep } from '../watch/watch-sweep.ts'
 export const command: Command = {
   async run(context, args, options) {
     const file = await readSweepFile(context, args[0] ?? '', options.text('workdir'))
-    const overrides = readOverrides(options.list('set'))
+    const overrides = {
+      ...readOverrides(options.list('set')),
+      ...(options.notDenied('snapshot') ? {} : { code: 'none' }),
+    }
     const { document } = await checkDocument(context, file, overrides)
     if (options.flag('dryRun')) {
       if (context.isMachineReadable) await context.printData(document)
@@ -18,7 +21,7 @@ export const command: Command = {
       return EXIT.ok
     }
     await ensureServer(context)
-    const { created } = await createOnServer(context, file, overrides)
+    const { created } = await createOnServer(context, file, overrides, document)
     const { sweep } = created
     sayCreated(context, sweep)
     const watches = options.flag('watch')

@@ -10,6 +10,7 @@ import { loadLeaderboard, printLeaderboard } from '../leaderboard-rows.ts'
 import { ensureServer } from '../local/ensure-server.ts'
 import { findPackageFile } from '../local/package-files.ts'
 import { runningServer, type ServerFile, stopServer } from '../local/server-process.ts'
+import { checkDocument } from '../sweep-files.ts'
 import { escapeLines } from '../terminal/terminal-text.ts'
 import { endExitCode, watchSweep } from '../watch/watch-sweep.ts'
 
@@ -36,7 +37,8 @@ export const command: Command = {
 async function sweepDigits(context: CliContext, path: string): Promise<number> {
   const source = await readFile(path, 'utf8')
   const file = { source, file: DEMO, workdir: dirname(path) }
-  const { created } = await createOnServer(context, file, {})
+  const { document } = await checkDocument(context, file, {})
+  const { created } = await createOnServer(context, file, {}, document)
   context.say(`Sweeping ${path}\nThe same, live in a browser: ${context.address}\n`)
   const { sweep, isDetached } = await watchSweep(context, created.sweep.id)
   if (isDetached) return EXIT.interrupted

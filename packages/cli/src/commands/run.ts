@@ -30,7 +30,7 @@ export const command: Command = {
       return EXIT.ok
     }
     await ensureServer(context)
-    const { created } = await createOnServer(context, file, {})
+    const { created } = await createOnServer(context, file, {}, document)
     const { id } = created.sweep
     if (options.flag('detach')) {
       sayCreated(context, created.sweep)
@@ -77,7 +77,7 @@ export function sweepInput(context: CliContext, args: readonly string[], options
   const min = options.text('min')
   const max = options.text('max')
   if (min !== undefined && max !== undefined)
-    throw usageError('--min and --max exclude each other; a sweep has one metric.')
+    throw usageError('--min and --max exclude each other; a sweep file may name several objectives.')
   const metric = min ?? max
   if (metric === undefined) context.warn('without --min or --max METRIC no config is better than another.')
   const program = interpreterFor(context, args[0] ?? '')
@@ -99,6 +99,7 @@ export function sweepInput(context: CliContext, args: readonly string[], options
     ...(time === undefined ? {} : { budget: { wall: `${Math.ceil(time / 1000)}s` } }),
     ...(options.flag('asha') ? { early_terminate: { type: 'asha' } } : {}),
     ...given('parallelism', options.whole('parallelism')),
+    ...(options.notDenied('snapshot') ? {} : { code: 'none' }),
     ...given('seed', options.whole('seed', 0)),
     ...(gpus === undefined ? {} : { resources: { gpus } }),
   }

@@ -10,21 +10,35 @@ const COLUMNS: readonly Column<TokenView>[] = [
   { name: 'kind', value: (token) => token.kind },
   { name: 'name', value: (token) => token.name, flexible: true, minWidth: 8 },
   { name: 'role', value: (token) => token.role },
+  { name: 'queues', value: (token) => token.queues?.join(',') ?? null },
+  { name: 'uses', value: (token) => token.usesLeft ?? null, align: 'right' },
   { name: 'created', value: (token) => token.createdAt },
+  { name: 'expires', value: (token) => token.expiresAt ?? null, wide: true },
   { name: 'agent', value: (token) => token.agentId, wide: true },
 ]
 
 export const create: Command = {
   async run(context, args, options) {
-    const name = args[0] ?? ''
-    const kind = options.text('kind') ?? 'user'
+    const kind = options.flag('join') ? 'join' : (options.text('kind') ?? 'user')
+    const name = args[0] ?? (kind === 'join' ? 'agents' : '')
+    if (name === '')
+      throw usageError('A token for people needs a name.', 'Write for example sweep token create laptop.')
     const expiresMs = options.durationMs('expires')
     const expires = expiresMs === undefined ? {} : { expiresInSeconds: Math.max(1, Math.round(expiresMs / 1000)) }
     const role = ROLES.find((known) => known === (options.text('role') ?? 'operator')) ?? 'operator'
     if (kind === 'join' && options.text('role') !== undefined) throw usageError('A join token has no --role.')
+    const queues = options
+      .text('queues')
+      ?.split(/[\s,]+/)
+      .filter((queue) => queue !== '')
+    const uses = options.whole('uses')
+    if (kind !== 'join' && (queues !== undefined || uses !== undefined)) {
+      throw usageError('Only a join token has --queues and --uses.', 'Add --join.')
+    }
+    const limits = { ...(queues === undefined ? {} : { queues }), ...(uses === undefined ? {} : { uses }) }
     const client = await context.client()
     const created = await client.createToken(
-      kind === 'join' ? { kind, name, ...expires } : { kind: 'user', name, role, ...expires },
+      kind === 'join' ? { kind, name, ...expires, ...limits } : { kind: 'user', name, role, ...expires },
     )
     context.say('The token is shown this once; keep it.')
     await context.printRecord(

@@ -1,7 +1,8 @@
+import type { Client } from '@sweep/client/client'
 import { SweepError } from '@sweep/spec/errors'
 import { type FactBody, FactBody as FactSchema } from '@sweep/spec/facts'
 import type { Command } from '../command.ts'
-import { type DatedFact, explainSweep, explainTrial } from '../explain.ts'
+import { type DatedFact, type Explanation, explainSweep, explainTrial, explainWait } from '../explain.ts'
 import { loadFacts } from '../load-facts.ts'
 import { resolveSweep, splitTrialName } from '../names.ts'
 import { escapeText } from '../terminal/terminal-text.ts'
@@ -23,7 +24,7 @@ export const command: Command = {
     const lines =
       named.number === undefined
         ? explainSweep(await client.getSweep(id), facts, (await client.listAgents()).agents)
-        : explainTrial(named.number, facts)
+        : [...explainTrial(named.number, facts), ...(await explainNow(client, id, named.number))]
     if (named.number !== undefined && lines.length === 0) {
       throw new SweepError('not-found', `Sweep ${id} has no trial ${named.number}.`, {
         hint: `\`sweep trial ls ${id}\` lists its trials.`,
@@ -53,6 +54,12 @@ export const command: Command = {
     }
     return undefined
   },
+}
+
+async function explainNow(client: Client, sweepId: string, number: number): Promise<Explanation[]> {
+  const trial = await client.getTrial(sweepId, number)
+  const waiting = trial.state === 'queued' ? (await client.getSweep(sweepId)).reason : null
+  return waiting === null ? explainWait(trial) : [{ text: `now waiting: ${waiting}` }]
 }
 
 /** Reports are many, and only those of one trial say anything. */

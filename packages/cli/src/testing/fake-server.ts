@@ -27,12 +27,18 @@ export async function startFakeServer(routes: Readonly<Record<string, Route>>, p
     let text = ''
     for await (const chunk of request) text += String(chunk)
     const path = (request.url ?? '').replace(/^\/api\/v1/, '')
-    const body: unknown = text === '' ? undefined : JSON.parse(text)
+    const isJson = request.headers['content-type']?.startsWith('application/json') === true
+    const body: unknown = isJson && text !== '' ? JSON.parse(text) : undefined
     const call: Call = { method: request.method ?? '', path, body, headers: request.headers }
     calls.push(call)
     const route = routes[`${call.method} ${path.split('?')[0]}`]
     const answer = route?.(call, response)
     if (response.headersSent) return
+    // It has every object, so that nothing is uploaded where no test asks for it.
+    if (route === undefined && call.method === 'HEAD') {
+      response.writeHead(200).end()
+      return
+    }
     const [status, json] = isStatus(answer)
       ? answer
       : route === undefined
@@ -102,6 +108,7 @@ export function fakeSweep(changes: Partial<Record<keyof SweepDetail, unknown>> =
     },
     source: 'name: digits\n',
     workdir: '/data',
+    code: { kind: 'folder' },
     ...changes,
   }
 }

@@ -1,4 +1,5 @@
-import type { SearchSpace } from '@sweep/spec/search-space'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
+import { sideMetrics } from '@sweep/spec/objectives'
 import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepView } from '@sweep/spec/wire/api'
@@ -12,7 +13,7 @@ import type { SweepTally, TrialTally } from './sweep-tally.ts'
 
 export interface ScreenState {
   readonly sweep: SweepView
-  readonly space: SearchSpace
+  readonly document: Pick<SweepDocument, 'space' | 'metric' | 'objectives' | 'constraints'>
   readonly tally: SweepTally
   readonly url: string
   /** Set while the server does not answer. */
@@ -64,10 +65,14 @@ function progressText(sweep: SweepView): string {
 
 function bestText(sweep: SweepView, tally: SweepTally, columns: number): string {
   const metric = escapeText(sweep.metric?.name ?? '')
-  const value = tally.bestSoFar.at(-1) ?? sweep.best?.value
-  if (value === undefined) return `best ${metric}: nothing reported yet`
-  const trial = tally.bestTrial ?? sweep.best?.trial
-  const text = `best ${metric} ${shortNumber(value)} by trial ${trial}`
+  // Of a trial that has come to break a constraint the tally still knows as the best; the server does not.
+  const { best } = sweep
+  const isKept = sweep.constraints === undefined
+  const value = (isKept ? tally.bestSoFar.at(-1) : undefined) ?? best?.value
+  if (value === undefined) return `best ${metric}: ${isKept ? 'nothing reported' : 'none keeps to the constraints'} yet`
+  const trial = (isKept ? tally.bestTrial : undefined) ?? best?.trial
+  const front = sweep.objectives === undefined ? '' : `; Pareto front: ${tally.front().size} trials`
+  const text = `best ${metric} ${shortNumber(value)} by trial ${trial}${front}`
   const room = columns - displayWidth(text) - 2
   return tally.bestSoFar.length > 2 && room >= 8 ? `${text}  ${sparkline(tally.bestSoFar, Math.min(room, 30))}` : text
 }
@@ -84,12 +89,15 @@ function failureText(tally: SweepTally): string | undefined {
 function tableLines(state: ScreenState, most: number, columns: number, colors: Colors): RegionLine[] {
   const ranked = state.tally.ranked()
   const shown = chooseRows(ranked, most)
-  const metric = escapeText(state.sweep.metric?.name ?? 'value').toUpperCase()
+  const front = state.tally.front()
+  const titleOf = (name: string) => truncateText(escapeText(name).toUpperCase(), 16)
+  const beside = sideMetrics(state.document)
   const lines = layoutTable(
     [
       { title: '#', align: 'right' },
       { title: 'STATE' },
-      { title: truncateText(metric, 16), align: 'right' },
+      { title: titleOf(state.sweep.metric?.name ?? 'value'), align: 'right' },
+      ...beside.map(({ name }) => ({ title: titleOf(name), align: 'right' as const })),
       { title: 'STEP', align: 'right' },
       { title: 'CONFIG', flexible: true, minWidth: 12 },
     ],
@@ -97,14 +105,15 @@ function tableLines(state: ScreenState, most: number, columns: number, colors: C
       String(trial.number),
       trial.state,
       shortNumber(trial.value ?? null),
+      ...beside.map(({ name }) => shortNumber(trial.sideValues.get(name) ?? null)),
       trial.step === undefined ? '-' : String(trial.step),
-      escapeText(configText(varyingConfig(trial.config, state.space))),
+      escapeText(configText(varyingConfig(trial.config, state.document.space))),
     ]),
     columns,
   )
   return lines.map((text, i) => {
     const trial = shown[i - 1]
-    const paint = trial === undefined ? colors.bold : painterOf(trial, state.tally, colors)
+    const paint = trial === undefined ? colors.bold : painterOf(trial, isBest(trial, front, state), colors)
     return paint === undefined ? { text } : { text, paint }
   })
 }
@@ -121,8 +130,13 @@ function chooseRows(ranked: readonly TrialTally[], most: number): TrialTally[] {
   return ranked.filter((trial) => chosen.has(trial))
 }
 
-function painterOf(trial: TrialTally, tally: SweepTally, colors: Colors): ((text: string) => string) | undefined {
-  if (trial.number === tally.bestTrial) return colors.green
+function isBest({ number }: TrialTally, front: ReadonlySet<number>, { sweep, tally }: ScreenState): boolean {
+  if (sweep.objectives !== undefined) return front.has(number)
+  return number === (sweep.constraints === undefined ? tally.bestTrial : sweep.best?.trial)
+}
+
+function painterOf(trial: TrialTally, best: boolean, colors: Colors): ((text: string) => string) | undefined {
+  if (best) return colors.green
   if (trial.state === 'failed') return colors.red
   if (trial.state === 'running') return colors.cyan
   return trial.state === 'completed' ? undefined : colors.dim

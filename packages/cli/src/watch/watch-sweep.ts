@@ -1,6 +1,6 @@
 import type { Client } from '@sweep/client/client'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
-import type { SearchSpace } from '@sweep/spec/search-space'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepDetail, SweepEventData, SweepView } from '@sweep/spec/wire/api'
 import { createColors } from '../colors.ts'
@@ -120,7 +120,7 @@ abstract class Viewer implements Follower {
   constructor(context: CliContext, sweep: SweepDetail) {
     this.context = context
     this.sweep = sweep
-    this.tally = new SweepTally(sweep.document.metric)
+    this.tally = new SweepTally(sweep.document)
   }
 
   get lastSeq(): number {
@@ -154,13 +154,13 @@ abstract class Viewer implements Follower {
 
 class TableViewer extends Viewer {
   readonly #region: LiveRegion
-  readonly #space: SearchSpace
+  readonly #document: SweepDocument
   readonly #wake = new AbortController()
 
   constructor(context: CliContext, sweep: SweepDetail) {
     super(context, sweep)
     this.#region = new LiveRegion(context.process.stdout)
-    this.#space = sweep.document.space
+    this.#document = sweep.document
   }
 
   protected override onFact(): void {}
@@ -182,7 +182,14 @@ class TableViewer extends Viewer {
 
   #draw(): void {
     const { sweep, tally, away, context } = this
-    const state = { sweep, tally, away, space: this.#space, url: context.address ?? '', now: context.process.now() }
+    const state = {
+      sweep,
+      tally,
+      away,
+      document: this.#document,
+      url: context.address ?? '',
+      now: context.process.now(),
+    }
     this.#region.draw(watchScreen(state, terminalSize(context.process.stdout), context.colors))
   }
 }

@@ -203,7 +203,7 @@ test('wait --for a value ends as soon as it is reached, and with 5 when the swee
 })
 
 test('NaN never becomes the best, and a value that counts up is best when it is highest', () => {
-  const tally = new SweepTally({ name: 'acc', goal: 'maximize', summary: 'best' })
+  const tally = new SweepTally({ metric: { name: 'acc', goal: 'maximize', summary: 'best' } })
   const facts = fakeFacts([
     ...trialFacts(1, 0.5, 'completed'),
     ...trialFacts(2, 'NaN', 'completed'),
@@ -216,7 +216,7 @@ test('NaN never becomes the best, and a value that counts up is best when it is 
 })
 
 test('a paused trial is shown as such, and as queued once it is resumed', () => {
-  const tally = new SweepTally({ name: 'acc', goal: 'maximize', summary: 'best' })
+  const tally = new SweepTally({ metric: { name: 'acc', goal: 'maximize', summary: 'best' } })
   const facts = fakeFacts([
     ...trialFacts(1, 0.5, 'completed').slice(0, 4),
     { kind: 'attempt-ended', trial: 1, attempt: 1, cause: 'paused', message: 'waits', gpuSeconds: 0, seconds: 1 },
@@ -232,12 +232,12 @@ test('a paused trial is shown as such, and as queued once it is resumed', () => 
 })
 
 test('a picture of 10,000 trials is drawn in a few milliseconds', () => {
-  const tally = new SweepTally({ name: 'loss', goal: 'minimize', summary: 'best' })
+  const tally = new SweepTally({ metric: { name: 'loss', goal: 'minimize', summary: 'best' } })
   for (const fact of fakeFacts(Array.from({ length: 10_000 }, (_, i) => trialFacts(i + 1, i, 'completed')).flat()))
     tally.add(fact)
   const state = {
     sweep: fakeSweep() as unknown as SweepView,
-    space: { parameters: [] },
+    document: { space: { parameters: [] } },
     tally,
     url: 'x',
     away: undefined,
@@ -247,4 +247,83 @@ test('a picture of 10,000 trials is drawn in a few milliseconds', () => {
   const lines = watchScreen(state, { columns: 80, rows: 24 }, createColors('never', false))
   expect(lines.length).toBeLessThanOrEqual(23)
   expect(performance.now() - started).toBeLessThan(250)
+})
+
+const metric = (name: string, goal: 'minimize' | 'maximize') => ({ name, goal, summary: 'last' as const })
+const TWO_AIMS = {
+  metric: metric('loss', 'minimize'),
+  objectives: [metric('loss', 'minimize'), metric('acc', 'maximize')],
+  constraints: [{ name: 'memory', max: 8 }],
+}
+/** A trial that reports once, and ends with what it reported. */
+function endedTrial(trial: number, loss: number, acc: number, memory: number): FactBody[] {
+  const side = { kind: 'side-report' as const, trial, attempt: 1, step: 3 }
+  const [created, queued, started, report, ended, over] = trialFacts(trial, loss, 'completed')
+  return [
+    ...[created, queued, started].flatMap((fact) => fact ?? []),
+    { ...side, name: 'acc', value: acc },
+    { ...side, name: 'memory', value: memory },
+    ...[report, ended].flatMap((fact) => fact ?? []),
+    ...(over?.kind === 'trial-ended' ? [{ ...over, values: { loss, acc, memory } }] : []),
+  ]
+}
+
+test('with several objectives the front comes first, and what breaks a constraint after the others', () => {
+  const tally = new SweepTally(TWO_AIMS)
+  const trials: [number, number, number, number][] = [
+    [1, 0.1, 0.9, 9],
+    [2, 0.4, 0.8, 8],
+    [3, 0.3, 0.5, 1],
+    [4, 0.5, 0.6, 1],
+    [5, 0.3, 0.4, 1],
+  ]
+  const running = endedTrial(6, 0.01, 0.99, 1).slice(0, -2)
+  const seen = fakeFacts([...trials.flatMap((one) => endedTrial(...one)), ...running]).map((fact) => tally.add(fact))
+  expect([...tally.front()].sort()).toEqual([2, 3])
+  expect(tally.ranked().map((trial) => trial.number)).toEqual([3, 2, 5, 4, 6, 1])
+  // The loss of the first trial was lower, but it breaks the constraint.
+  expect(tally.bestSoFar).toEqual([0.4, 0.3, 0.01])
+  expect(seen.flatMap((happening) => happening?.text ?? [])).toContain(
+    'trial 2 completed with loss=0.4 acc=0.8 memory=8: done',
+  )
+  const objectives = TWO_AIMS.objectives.map(({ name, goal }) => ({ name, goal }))
+  const shown = fakeSweep({
+    metric: objectives[0],
+    objectives,
+    constraints: TWO_AIMS.constraints,
+    best: { trial: 6, value: 0.01, config: {} },
+  })
+  const sweep = shown as unknown as SweepView
+  const state = {
+    sweep,
+    document: { ...TWO_AIMS, space: { parameters: [] } },
+    tally,
+    url: 'x',
+    away: undefined,
+    now: 0,
+  }
+  const lines = watchScreen(state, { columns: 80, rows: 24 }, createColors('never', false)).map((line) => line.text)
+  expect(lines.slice(2, 7)).toEqual([
+    'best loss 0.01 by trial 6; Pareto front: 2 trials  █▆▁',
+    '',
+    '#  STATE      LOSS   ACC  MEMORY  STEP  CONFIG',
+    '3  completed   0.3   0.5       1     3  lr=0.003',
+    '2  completed   0.4   0.8       8     3  lr=0.002',
+  ])
+})
+
+test('a trial becomes the best once it keeps to the constraints', () => {
+  const tally = new SweepTally({ ...TWO_AIMS, objectives: undefined })
+  const [created, queued, started, report] = trialFacts(1, 0.25, 'completed')
+  const side = (value: number): FactBody => ({
+    kind: 'side-report',
+    trial: 1,
+    attempt: 1,
+    step: 4,
+    name: 'memory',
+    value,
+  })
+  const bodies = [created, queued, started, report].flatMap((fact) => fact ?? [])
+  const seen = fakeFacts([...bodies, side(9), side(8)]).map((fact) => tally.add(fact)?.text)
+  expect(seen.slice(3)).toEqual([undefined, undefined, 'best loss so far: 0.25 by trial 1 at step 4'])
 })

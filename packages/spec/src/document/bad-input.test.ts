@@ -94,7 +94,7 @@ test('a byte order mark and CRLF are accepted and do not move positions', () => 
   const source = withParameters('a: {values: [1, x]}').replaceAll('\n', '\r\n')
   expect(parsed(`\uFEFF${source}`).space.parameters).toMatchObject([{ values: [1, 'x'] }])
   expect(messages('\uFEFFmethod: gird\r\nprogram: t.py\r\nparameters: {a: {value: 1}}\r\n')).toEqual([
-    '1:9 error: method is "gird", but must be one of auto, tpe, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, bayes',
+    '1:9 error: method is "gird", but must be one of auto, tpe, nsga2, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, pb2, bayes',
   ])
 })
 

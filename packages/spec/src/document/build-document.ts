@@ -4,9 +4,13 @@ import { checkGrid, checkSpace } from './check-space.ts'
 import type { DocumentPath } from './diagnostic.ts'
 import type { SweepInput } from './input-schema.ts'
 import { checkMacros, readCommand } from './read-command.ts'
+import { checkContainer, readContainer } from './read-container.ts'
 import { checkEarlyTerminate, readEarlyTerminate } from './read-early-terminate.ts'
+import { checkKubernetes, readKubernetes } from './read-kubernetes.ts'
+import { checkObjectives, readObjectives } from './read-objectives.ts'
 import { readParameters } from './read-parameters.ts'
 import { checkPbt, readPbt } from './read-pbt.ts'
+import { checkRequires, readRequires } from './read-requires.ts'
 import { readWarmStart } from './read-warm-start.ts'
 import type { Report } from './report.ts'
 import { type MapNode, nodeAt } from './source-node.ts'
@@ -41,7 +45,9 @@ export function buildDocument(
   if (space === null || command === null || report.hasErrors) return null
   const method = input.method === 'bayes' ? 'auto' : input.method
   warnUnlearned(report, root, method, input, space)
-  const { metric, resources, retry, budget, capture, early_terminate: early } = input
+  const { resources, retry, budget, capture, early_terminate: early } = input
+  const objectives = readObjectives(input)
+  const [metric] = objectives
   const trials = smallest(input.run_cap, budget?.trials)
   if (method !== 'grid' && trials === undefined && budget === undefined && metric?.target === undefined) {
     report.warn(['method'], `a ${method === 'random' ? 'random search' : 'search'} without a limit never ends`, {
@@ -54,16 +60,20 @@ export function buildDocument(
     project: input.project,
     tags: input.tags,
     method,
-    metric: metric && { name: metric.name, goal: metric.goal, target: metric.target, summary: metric.summary },
+    metric,
+    objectives: objectives.length > 1 ? objectives : undefined,
+    constraints: input.constraints,
     space,
     warmStart,
     earlyTerminate: early && readEarlyTerminate(early),
     pbt: trainsPopulation(method) ? readPbt(input.pbt) : undefined,
     program: input.program,
+    code: input.code,
     command,
     parallelism: input.parallelism,
     priority: input.priority,
     resources: resources && { gpus: resources.gpus, cpus: resources.cpus, memoryBytes: bytes(resources.memory) },
+    requires: readRequires(root, input),
     retry: retry && { max: retry.max, lostMax: retry.lost_max },
     budget: {
       trials,
@@ -76,6 +86,8 @@ export function buildDocument(
     seed: input.seed ?? options.newSeed(),
     queue: input.queue,
     launcher: input.launcher,
+    container: input.container && readContainer(input.container),
+    kubernetes: input.kubernetes && readKubernetes(input.kubernetes),
     capture,
   }
   // Through JSON, so that absent keys are absent and not undefined, as they will be when read from the store.
@@ -129,7 +141,11 @@ function checkTogether(report: Report, input: SweepInput): void {
     })
   }
   if (early !== undefined) checkEarlyTerminate(report, early)
+  checkObjectives(report, input)
   checkPbt(report, input)
+  checkRequires(report, input)
+  checkContainer(report, input)
+  checkKubernetes(report, input)
   for (const [index, pattern] of (input.capture?.patterns ?? []).entries()) checkPattern(report, pattern, index)
 }
 

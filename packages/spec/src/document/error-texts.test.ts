@@ -18,7 +18,7 @@ test('a bad bound', () => {
 test('a misspelt method', () => {
   expect(shown(`method: radnom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "radnom", but must be one of auto, tpe, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, bayes',
+      'sweep.yaml:1:9: error: method is "radnom", but must be one of auto, tpe, nsga2, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, pb2, bayes',
       '  1 | method: radnom',
       '    |         ^^^^^^',
       '  Did you mean "random"?',
@@ -29,7 +29,7 @@ test('a misspelt method', () => {
 test("a method of one's own", () => {
   expect(shown(`method: custom\n${HEAD}`)).toBe(
     [
-      'sweep.yaml:1:9: error: method is "custom", but must be one of auto, tpe, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, bayes',
+      'sweep.yaml:1:9: error: method is "custom", but must be one of auto, tpe, nsga2, gp, cmaes, evolution, grid, random, sobol, lhs, pbt, pb2, bayes',
       '  1 | method: custom',
       '    |         ^^^^^^',
       '  A method of your own is not supported; use method: bayes.',
@@ -144,7 +144,7 @@ test.each([
   ['timeout: 0', /timeout is 0, but must be above 0/],
   ['budget: {wall: 0s}', /budget\.wall is "0s", but must be above 0/],
   ['grace_period: 2h', /grace_period is "2h", but must be at most 1h/],
-  ['resources: {gpus: 0.5}', /resources\.gpus is 0\.5, but must be a whole number, 0 or more/],
+  ['resources: {gpus: 1.5}', /resources\.gpus is 1\.5, but must be a whole number, or a share of one GPU/],
   ['resources: {memory: lots}', /resources\.memory is "lots", but must be a size such as 512MiB/],
   ['tags: mlp', /tags is "mlp", but must be a list of text/],
   ['seed: -1', /seed is -1, but must be a whole number, 0 or more/],

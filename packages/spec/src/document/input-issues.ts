@@ -2,12 +2,23 @@ import type { z } from 'zod'
 import { didYouMean, didYouMeanHint } from '../did-you-mean.ts'
 import { type DocumentPath, pathText } from './diagnostic.ts'
 import { EARLY_TERMINATE_TYPES, earlyTerminateKeys } from './early-terminate-input.ts'
-import { DISTRIBUTIONS, ParameterInput, SweepInput } from './input-schema.ts'
+import { ConstraintInput, DISTRIBUTIONS, MetricInput, ParameterInput, SweepInput } from './input-schema.ts'
+import { KubernetesInput } from './kubernetes-input.ts'
 import type { Report } from './report.ts'
 import { nodeAt, type SourceNode, scalarAt, toJson } from './source-node.ts'
 import { METHODS, POPULATION_METHODS } from './sweep-document.ts'
 
 type Issue = z.core.$ZodIssue
+
+/** `metric` is a map or a list: what is wrong with it is what keeps it from being the one that was written. */
+export function issuesOf(root: SourceNode, error: z.ZodError | undefined): readonly Issue[] {
+  return (error?.issues ?? []).flatMap((issue): readonly Issue[] => {
+    if (issue.code !== 'invalid_union' || issue.path[0] !== 'metric') return [issue]
+    const [asMap = [], asList = []] = issue.errors
+    const chosen = nodeAt(root, ['metric'])?.kind === 'list' ? asList : asMap
+    return chosen.map((inner) => ({ ...inner, path: [...issue.path, ...inner.path] }))
+  })
+}
 
 /** What zod found, said at its place. Unknown keys are left to `reportUnknownKeys`. */
 export function reportIssues(report: Report, root: SourceNode, issues: readonly Issue[]): void {
@@ -42,12 +53,15 @@ export function knownKeys(root: SourceNode, path: DocumentPath): readonly string
 }
 
 const KEYS_BELOW: Readonly<Record<string, readonly string[]>> = {
-  metric: Object.keys(SweepInput.shape.metric.unwrap().shape),
+  metric: Object.keys(MetricInput.shape),
+  constraints: Object.keys(ConstraintInput.shape),
   resources: Object.keys(SweepInput.shape.resources.unwrap().shape),
+  requires: Object.keys(SweepInput.shape.requires.unwrap().shape),
   retry: Object.keys(SweepInput.shape.retry.unwrap().shape),
   budget: Object.keys(SweepInput.shape.budget.unwrap().shape),
   capture: ['stdout', 'patterns', 'regex', 'metric'],
   pbt: Object.keys(SweepInput.shape.pbt.unwrap().shape),
+  kubernetes: Object.keys(KubernetesInput.shape),
   warm_start: Object.keys(SweepInput.shape.warm_start.unwrap().shape),
 }
 

@@ -1,8 +1,21 @@
 import { z } from 'zod'
+import { GitRef, GitUrl, InnerFolder } from '../code.ts'
 import { DURATION_EXAMPLES, MEMORY_EXAMPLES, parseDuration, parseMemory } from '../units.ts'
+import { ContainerInput } from './container-input.ts'
 import { EarlyTerminateInput } from './early-terminate-input.ts'
 import { oneOf, whole } from './input-values.ts'
-import { METHODS, MOST_PAST_RESULTS, POPULATION_METHODS } from './sweep-document.ts'
+import { KubernetesInput } from './kubernetes-input.ts'
+import {
+  CODE_CHOICES,
+  isCountOrShare,
+  LABEL_NAME,
+  LAUNCHERS,
+  METHODS,
+  MOST_CONSTRAINTS,
+  MOST_OBJECTIVES,
+  MOST_PAST_RESULTS,
+  POPULATION_METHODS,
+} from './sweep-document.ts'
 
 /**
  * The YAML shape of a sweep, before units, defaults and distributions are resolved. Every `error` says what would do,
@@ -108,7 +121,7 @@ export const ParameterInput = z.strictObject(
 )
 export type ParameterInput = z.infer<typeof ParameterInput>
 
-const MetricInput = z.strictObject(
+export const MetricInput = z.strictObject(
   {
     name: text(256, 'the name of a metric').describe('The metric as the program reports it.'),
     goal: oneOf(['minimize', 'maximize']).default('minimize').describe('Which way is better.'),
@@ -119,6 +132,20 @@ const MetricInput = z.strictObject(
   },
   { error: 'a map such as {name: val_loss, goal: minimize}' },
 )
+export type MetricInput = z.infer<typeof MetricInput>
+
+const objectivesError = { error: `a list of at most ${MOST_OBJECTIVES} metrics` }
+const MetricsInput = z.array(MetricInput).min(1, objectivesError).max(MOST_OBJECTIVES, objectivesError)
+
+export const ConstraintInput = z.strictObject(
+  {
+    name: text(256, 'the name of a metric').describe('The metric as the program reports it.'),
+    max: z.number({ error: 'a number' }).optional().describe('Upper bound, included.'),
+    min: z.number({ error: 'a number' }).optional().describe('Lower bound, included.'),
+  },
+  { error: 'a map such as {name: memory_gb, max: 8}' },
+)
+const constraintsError = { error: `a list of at most ${MOST_CONSTRAINTS} such as [{name: memory_gb, max: 8}]` }
 
 const WarmStartInput = z.strictObject(
   {
@@ -164,6 +191,8 @@ const PbtInput = z.strictObject(
   { error: 'a map such as {population: 8, interval: 5}' },
 )
 
+const gpusError = { error: 'a whole number, or a share of one GPU such as 0.33' }
+
 const CaptureInput = z.strictObject(
   {
     stdout: oneOf(['auto', 'regex', 'none']).optional().describe('How metrics are found in what the program prints.'),
@@ -185,6 +214,18 @@ const CaptureInput = z.strictObject(
   { error: 'a map such as {stdout: auto}' },
 )
 
+const CodeInput = z.union(
+  [
+    z.enum(CODE_CHOICES),
+    z.strictObject({
+      git: GitUrl.describe('Address of a git repository.'),
+      ref: GitRef.optional().describe('Branch, tag or commit; resolved once, when the sweep is created.'),
+      folder: InnerFolder.optional().describe('Folder of the repository in which trials run; its top by default.'),
+    }),
+  ],
+  { error: 'auto, snapshot, none, or a map such as {git: https://host/repository.git, ref: main}' },
+)
+
 export const SweepInput = z.strictObject(
   {
     name: text(200).optional().describe('A name for people.'),
@@ -196,7 +237,16 @@ export const SweepInput = z.strictObject(
       .describe(
         "How configs are chosen; auto picks by the space and the trials so far, and bayes is W&B's name for it.",
       ),
-    metric: MetricInput.optional().describe('What the sweep optimises.'),
+    metric: z
+      .union([MetricInput, MetricsInput])
+      .optional()
+      .describe('What the sweep optimises: one metric, or a list of several objectives.'),
+    constraints: z
+      .array(ConstraintInput, constraintsError)
+      .min(1, constraintsError)
+      .max(MOST_CONSTRAINTS, constraintsError)
+      .optional()
+      .describe('Bounds that the metrics of a trial must keep to for it to count.'),
     parameters: z.record(z.string(), ParameterInput, { error: 'a map of parameters' }).describe('The search space.'),
     early_terminate: EarlyTerminateInput.optional().describe('How bad trials are stopped early.'),
     pbt: PbtInput.optional().describe('The population of method pbt.'),
@@ -217,13 +267,38 @@ export const SweepInput = z.strictObject(
     resources: z
       .strictObject(
         {
-          gpus: whole(0).optional().describe('Whole GPUs per trial; 0 hides them.'),
+          gpus: z
+            .number(gpusError)
+            .min(0, gpusError)
+            .refine(isCountOrShare, gpusError)
+            .optional()
+            .describe('GPUs per trial, or a share of one such as 0.33; 0 hides them.'),
           cpus: positive.optional().describe('CPU cores per trial.'),
           memory: memory.optional().describe(`Memory per trial, such as ${MEMORY_EXAMPLES}.`),
         },
         { error: 'a map such as {gpus: 1}' },
       )
       .optional(),
+    requires: z
+      .strictObject(
+        {
+          labels: z
+            .record(
+              z
+                .string()
+                .regex(LABEL_NAME, { error: 'a name of letters, digits, dots, dashes, slashes and underscores' }),
+              z.union([z.string(), z.number(), z.boolean()], { error: 'text, a number, true or false' }),
+              { error: 'a map such as {zone: b}' },
+            )
+            .optional()
+            .describe('Labels that the agent must have, with these values.'),
+          gpu_model: text(100, 'the name of a GPU such as A100').optional().describe('Words of the name of the GPU.'),
+          gpu_memory: memory.optional().describe(`Least memory of the GPU, such as ${MEMORY_EXAMPLES}.`),
+        },
+        { error: 'a map such as {labels: {zone: b}, gpu_model: A100}' },
+      )
+      .optional()
+      .describe('What an agent must have to be given trials of the sweep.'),
     retry: z
       .strictObject(
         {
@@ -254,7 +329,10 @@ export const SweepInput = z.strictObject(
       .string({ error: 'the name of a queue' })
       .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, { error: 'lower-case letters, digits and dashes, at most 63' })
       .optional(),
-    launcher: oneOf(['process']).optional(),
+    code: CodeInput.optional().describe('Where the code comes from; auto by default.'),
+    launcher: oneOf(LAUNCHERS).optional().describe('What a trial runs as; process by default.'),
+    container: ContainerInput.optional().describe('The containers of launcher docker.'),
+    kubernetes: KubernetesInput.optional().describe('The pods of launcher kubernetes.'),
     capture: CaptureInput.optional().describe('How metrics are read from a program that does not use the SDK.'),
     entity: z.unknown().optional().describe('W&B only; no effect.'),
     metrics: z.unknown().optional().describe('W&B only; no effect.'),
@@ -285,12 +363,14 @@ export const WITHOUT_EFFECT: readonly string[] = [
 
 /** Keys of ours: a file that has one is no plain W&B file, and its unknown keys are errors. */
 export const OWN_KEYS: readonly string[] = [
+  'constraints',
   'pbt',
   'warm_start',
   'tags',
   'parallelism',
   'priority',
   'resources',
+  'requires',
   'retry',
   'budget',
   'timeout',
@@ -298,6 +378,9 @@ export const OWN_KEYS: readonly string[] = [
   'env',
   'seed',
   'queue',
+  'code',
   'launcher',
+  'container',
+  'kubernetes',
   'capture',
 ]

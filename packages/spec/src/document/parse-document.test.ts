@@ -261,9 +261,10 @@ test('a new seed is asked for only when there is none', () => {
 
 const WITHOUT_METHOD = 'program: train.py\nrun_cap: 5\nmetric: {name: loss}\nparameters:\n  lr: {min: 0.0, max: 1.0}\n'
 
-test('pbt has the settings of its population, defaults filled in, and no other method has any', () => {
+test('pbt and pb2 have the settings of a population, defaults filled in, and no other method has any', () => {
   const read = (keys: string) =>
     parse(`program: t.py\nrun_cap: 9\nmetric: {name: x}\nparameters: {a: {values: [1]}}\n${keys}`)
+  expect(read('method: pb2').document?.pbt).toEqual(read('method: pbt').document?.pbt)
   expect(read('method: pbt').document?.pbt).toEqual({
     population: 8,
     interval: 5,

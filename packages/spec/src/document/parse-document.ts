@@ -4,7 +4,7 @@ import type { Json } from '../number.ts'
 import { buildDocument } from './build-document.ts'
 import { type Diagnostic, type DocumentErrorDetails, type DocumentPath, pathText } from './diagnostic.ts'
 import { EARLY_TERMINATE_TYPES } from './early-terminate-input.ts'
-import { knownKeys, reportIssues, seen, unknownKeys } from './input-issues.ts'
+import { issuesOf, knownKeys, reportIssues, seen, unknownKeys } from './input-issues.ts'
 import { OWN_KEYS, SweepInput, WITHOUT_EFFECT } from './input-schema.ts'
 import { lookalike } from './lookalike.ts'
 import { applyOverride } from './overrides.ts'
@@ -90,7 +90,7 @@ function readInput(root: MapNode, report: Report, options: ParseOptions, lenient
   const input = toJson(root) as Record<string, Json>
   if (lenient) forgiveGoal(root, input, report)
   const first = SweepInput.safeParse(input)
-  const issues = first.error?.issues ?? []
+  const issues = issuesOf(root, first.error)
   reportIssues(report, root, issues)
   const unknown = unknownKeys(issues)
   reportUnknownKeys(report, root, unknown, lenient)
@@ -116,7 +116,7 @@ function ownerOf(path: readonly PropertyKey[]): string {
 
 function hasOwnKeys(root: MapNode): boolean {
   if (OWN_KEYS.some((key) => root.entries.has(key))) return true
-  if (nodeAt(root, ['metric', 'summary']) !== null) return true
+  if (nodeAt(root, ['metric'])?.kind === 'list' || nodeAt(root, ['metric', 'summary']) !== null) return true
   const type = scalarAt(root, ['early_terminate', 'type'])
   if (type !== 'hyperband' && EARLY_TERMINATE_TYPES.some((known) => known === type)) return true
   return usesWhen(nodeAt(root, ['parameters']))
@@ -214,6 +214,9 @@ const MEANT: Readonly<Record<string, string>> = {
   args: 'Arguments of the program go into command.',
   arguments: 'Arguments of the program go into command.',
   gpus: 'Write resources: {gpus: 1}.',
+  labels: 'Write requires: {labels: {zone: b}}.',
+  gpu_model: 'Write requires: {gpu_model: A100}.',
+  gpu_memory: 'Write requires: {gpu_memory: 40GB}.',
   max_time: 'Use timeout for one attempt, budget: {wall: 2h} for the sweep.',
   goal: 'Write metric: {name: val_loss, goal: minimize}.',
 }

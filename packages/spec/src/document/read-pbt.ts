@@ -10,7 +10,7 @@ export function checkPbt(report: Report, input: SweepInput): void {
   if (!POPULATION_METHODS.some((one) => one === method)) {
     if (pbt === undefined) return
     report.error(AT, `pbt has no meaning with method ${method}`, {
-      hint: 'Use method: pbt, or leave it out.',
+      hint: 'Use method: pbt or pb2, or leave it out.',
       at: 'key',
     })
     return

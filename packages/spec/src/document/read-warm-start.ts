@@ -2,12 +2,15 @@ import { activeNames } from '../conditions.ts'
 import type { Json } from '../number.ts'
 import type { Config, SearchSpace } from '../search-space.ts'
 import type { SweepInput } from './input-schema.ts'
+import { metricInputs } from './read-objectives.ts'
 import type { Report } from './report.ts'
 import type { PastResult, WarmStart } from './sweep-document.ts'
 
 /** `warm_start` with each row taken apart; what is no parameter of this space is left out, with a warning. */
 export function readWarmStart(report: Report, input: SweepInput, space: SearchSpace): WarmStart | undefined {
-  const { warm_start: warm, metric } = input
+  const { warm_start: warm, constraints = [] } = input
+  const objectives = metricInputs(input)
+  const [metric] = objectives
   if (warm === undefined) return undefined
   if (metric === undefined) {
     report.error(['warm_start'], 'warm_start tells values of a metric, but there is none', {
@@ -16,20 +19,22 @@ export function readWarmStart(report: Report, input: SweepInput, space: SearchSp
     })
     return undefined
   }
+  const metrics = new Set([...objectives, ...constraints].map(({ name }) => name))
   const known = new Set(space.parameters.map(({ name }) => name))
   const unknown = new Set<string>()
   const results: PastResult[] = []
   for (const [index, row] of (warm.results ?? []).entries()) {
     const at = ['warm_start', 'results', index]
-    const value = Object.hasOwn(row, metric.name) ? row[metric.name] : undefined
-    if (typeof value !== 'number') {
-      const hint = `Each row has the metric beside the parameters: {..., ${metric.name}: 0.31}.`
-      report.error(at, value === undefined ? `the row lacks ${metric.name}` : `${metric.name} is no number`, { hint })
+    const wrong = objectives.find(({ name }) => typeof cellOf(row, name) !== 'number')?.name
+    if (wrong !== undefined) {
+      const hint = `Each row has the metric beside the parameters: {..., ${wrong}: 0.31}.`
+      const isMissing = cellOf(row, wrong) === undefined
+      report.error(at, isMissing ? `the row lacks ${wrong}` : `${wrong} is no number`, { hint })
       continue
     }
     const config: Config = {}
     for (const [name, cell] of Object.entries(row)) {
-      if (name === metric.name) continue
+      if (metrics.has(name)) continue
       if (known.has(name)) config[name] = cell as Json
       else unknown.add(name)
     }
@@ -37,7 +42,9 @@ export function readWarmStart(report: Report, input: SweepInput, space: SearchSp
       report.error(at, 'the row names no parameter of this sweep', { hint: `They are ${[...known].join(', ')}.` })
       continue
     }
-    results.push({ config: withoutInactive(space, config), value })
+    const value = Number(row[metric.name])
+    const values = numbersOf(row, metrics)
+    results.push({ config: withoutInactive(space, config), value, ...(metrics.size > 1 ? { values } : {}) })
   }
   if (unknown.size > 0) {
     report.warn(['warm_start', 'results'], `${[...unknown].join(', ')}: no parameter of this sweep, left out`, {
@@ -45,6 +52,19 @@ export function readWarmStart(report: Report, input: SweepInput, space: SearchSp
     })
   }
   return { sweeps: warm.sweeps ?? [], results }
+}
+
+function cellOf(row: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(row, name) ? row[name] : undefined
+}
+
+/** A constraint's metric may be unknown of some rows. */
+function numbersOf(row: Readonly<Record<string, unknown>>, names: ReadonlySet<string>): Record<string, number> {
+  const numbers = [...names].flatMap((name) => {
+    const cell = cellOf(row, name)
+    return typeof cell === 'number' ? [[name, cell] as const] : []
+  })
+  return Object.fromEntries(numbers)
 }
 
 /** A table has a cell for every parameter, also where a condition keeps it out. */

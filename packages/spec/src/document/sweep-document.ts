@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { GitRef, GitUrl, InnerFolder } from '../code.ts'
 import { Config, SearchSpace } from '../search-space.ts'
+import { KubernetesPod } from './kubernetes-pod.ts'
 
 /**
  * A sweep definition as everything past the parser sees it: checked, defaults filled in, units resolved to
@@ -14,6 +16,15 @@ export const Metric = z.strictObject({
   summary: z.enum(['best', 'last']).default('best'),
 })
 export type Metric = z.infer<typeof Metric>
+
+/** Bounds, both included, that a trial's value of a metric must lie within for the trial to be of use. */
+export const Constraint = z
+  .strictObject({ name: z.string().min(1).max(256), max: z.number().optional(), min: z.number().optional() })
+  .refine(({ max, min }) => max !== undefined || min !== undefined, { error: 'needs max or min' })
+export type Constraint = z.infer<typeof Constraint>
+
+export const MOST_OBJECTIVES = 8
+export const MOST_CONSTRAINTS = 16
 
 /** W&B's `early_terminate: {type: hyperband}`: bands count logged values of the metric, not steps. */
 export const WandbHyperband = z.strictObject({
@@ -140,13 +151,32 @@ export const EarlyTerminate = z.discriminatedUnion('type', [
 ])
 export type EarlyTerminate = z.infer<typeof EarlyTerminate>
 
+/** Several GPUs, or a share of one. */
+export function isCountOrShare(gpus: number): boolean {
+  return gpus < 1 || Number.isInteger(gpus)
+}
+
 export const Resources = z.strictObject({
-  /** Whole GPUs per trial; absent means one slot with whatever GPU that slot has, 0 hides the GPUs. */
-  gpus: z.int().min(0).optional(),
+  /** GPUs per trial, or below 1 a share of one; absent means one slot with whatever GPU that slot has, 0 hides the GPUs. */
+  gpus: z.number().min(0).refine(isCountOrShare, { error: 'must be whole, or below 1' }).optional(),
   cpus: z.number().positive().optional(),
   memoryBytes: z.int().positive().optional(),
 })
 export type Resources = z.infer<typeof Resources>
+
+/** Also the name of a label of a Kubernetes node. */
+export const LABEL_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/
+
+/** What an agent must have besides room. Of the GPUs of a host only those that satisfy it are used. */
+export const Requires = z.strictObject({
+  /** By name, the value that the agent must have. */
+  labels: z.record(z.string(), z.string()).optional(),
+  /** Words of the GPU's name, as in `A100` or `RTX 4090`; case does not matter. */
+  gpuModel: z.string().max(100).optional(),
+  /** Least memory of the whole GPU. */
+  gpuMemoryBytes: z.int().positive().optional(),
+})
+export type Requires = z.infer<typeof Requires>
 
 export const Retry = z.strictObject({
   /** Further attempts after a failure of the program itself. */
@@ -173,7 +203,12 @@ export const Capture = z.strictObject({
 export type Capture = z.infer<typeof Capture>
 
 /** One config that was tried before the sweep, and the value of its metric. */
-export const PastResult = z.strictObject({ config: Config, value: z.number() })
+export const PastResult = z.strictObject({
+  config: Config,
+  value: z.number(),
+  /** By name those of all objectives, and of the constraints' metrics as far as they are known; see `trial-ended`. */
+  values: z.record(z.string(), z.number()).optional(),
+})
 export type PastResult = z.infer<typeof PastResult>
 
 export const MOST_PAST_RESULTS = 10_000
@@ -187,11 +222,13 @@ export const WarmStart = z.strictObject({
 export type WarmStart = z.infer<typeof WarmStart>
 
 /** Methods whose configs depend on what trials before them reported; `auto` picks among the others. */
-const LEARNING_METHODS = ['auto', 'tpe', 'gp', 'cmaes', 'evolution'] as const
+const LEARNING_METHODS = ['auto', 'tpe', 'nsga2', 'gp', 'cmaes', 'evolution'] as const
 /** How the config of one trial after the other is chosen; a sampler each in `search`. */
 export const METHODS = [...LEARNING_METHODS, 'grid', 'random', 'sobol', 'lhs'] as const
+/** Those whose configs are chosen by one objective alone, beside the population methods. */
+export const ONE_OBJECTIVE_METHODS = ['gp', 'cmaes', 'evolution'] as const satisfies readonly (typeof METHODS)[number][]
 /** Methods that train a population whose members take over from each other; each is a sampler with a pruner. */
-export const POPULATION_METHODS = ['pbt'] as const
+export const POPULATION_METHODS = ['pbt', 'pb2'] as const
 
 /** Whether configs depend on what trials reported. */
 export function learns(method: SweepDocument['method']): boolean {
@@ -219,19 +256,75 @@ export const Pbt = z.strictObject({
 })
 export type Pbt = z.infer<typeof Pbt>
 
+/** A folder or file of the agent's host that is seen in the container. */
+export const Mount = z.strictObject({
+  /** Absolute, or relative to the sweep's folder. */
+  source: z.string(),
+  target: z.string(),
+  readOnly: z.boolean().default(false),
+})
+export type Mount = z.infer<typeof Mount>
+
+/** A name of an image, with a tag or a digest: it becomes part of a path to the engine. */
+export const IMAGE_NAME =
+  /^[a-z0-9][a-z0-9._-]*(:\d+)?(\/[a-z0-9][a-z0-9._-]*)*(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$/
+
+export const PULL_POLICIES = ['missing', 'always', 'never'] as const
+export const CONTAINER_NETWORKS = ['bridge', 'none', 'host'] as const
+
+/** The container that a trial runs in; of launcher `docker`. */
+export const Container = z.strictObject({
+  image: z.string().regex(IMAGE_NAME),
+  pull: z.enum(PULL_POLICIES).default('missing'),
+  mounts: z.array(Mount).default([]),
+  /** Where the program starts, in the container; when absent, the sweep's folder, which is mounted there. */
+  workdir: z.string().optional(),
+  /** `uid:gid` or a name that the image knows; when absent, the agent's own user. */
+  user: z.string().optional(),
+  shmBytes: z.int().positive().optional(),
+  network: z.enum(CONTAINER_NETWORKS).default('bridge'),
+  /** Takes the place of the image's own. */
+  entrypoint: z.array(z.string()).optional(),
+})
+export type Container = z.infer<typeof Container>
+
+export const LAUNCHERS = ['process', 'docker', 'kubernetes'] as const
+
+/**
+ * `auto`: an agent that sees the folder of the sweep runs there, any other in a snapshot of it. `snapshot`: all run in
+ * the snapshot. `none`: all run in the folder, which every host has under the same path.
+ */
+export const CODE_CHOICES = ['auto', 'snapshot', 'none'] as const
+
+export const CodeChoice = z.union([
+  z.enum(CODE_CHOICES),
+  z.strictObject({ git: GitUrl, ref: GitRef.default('HEAD'), folder: InnerFolder.default('') }),
+])
+export type CodeChoice = z.infer<typeof CodeChoice>
+
+export const QueueName = z.string().regex(/^[a-z0-9][a-z0-9-]{0,62}$/, {
+  error: 'must be lower-case letters, digits and dashes, at most 63',
+})
+
 export const SweepDocument = z.strictObject({
   name: z.string().max(200).optional(),
   description: z.string().max(10_000).optional(),
   project: z.string().max(200).default('default'),
   tags: z.array(z.string().max(100)).default([]),
   method: z.enum([...METHODS, ...POPULATION_METHODS]),
+  /** The objective, or the first of several: the one that stands for a trial where one number must. */
   metric: Metric.optional(),
+  /** All objectives, `metric` first; absent when there is one or none. */
+  objectives: z.array(Metric).min(2).max(MOST_OBJECTIVES).optional(),
+  constraints: z.array(Constraint).min(1).max(MOST_CONSTRAINTS).optional(),
   space: SearchSpace,
   warmStart: WarmStart.optional(),
   earlyTerminate: EarlyTerminate.optional(),
   /** Of the methods that train a population. */
   pbt: Pbt.optional(),
   program: z.string().optional(),
+  /** Where its code comes from; absent: `auto`. */
+  code: CodeChoice.optional(),
   /** Items as in W&B's `command`, macros not yet expanded. */
   command: z.array(z.string()).min(1),
   /** How many trials may run at once; absent means as many as there is room for. */
@@ -239,6 +332,7 @@ export const SweepDocument = z.strictObject({
   /** Weight of the sweep when several want the same slots: 2 gets twice the slots of 1. */
   priority: z.number().positive().max(1000).default(1),
   resources: Resources.default({}),
+  requires: Requires.optional(),
   retry: Retry.prefault({}),
   /** `run_cap` and `budget.trials` are one thing; the smaller wins. */
   budget: Budget.default({}),
@@ -248,11 +342,10 @@ export const SweepDocument = z.strictObject({
   graceMs: z.int().min(0).max(3_600_000).default(30_000),
   env: z.record(z.string(), z.string()).default({}),
   seed: z.int().min(0),
-  queue: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/)
-    .default('default'),
-  launcher: z.enum(['process']).default('process'),
+  queue: QueueName.default('default'),
+  launcher: z.enum(LAUNCHERS).default('process'),
+  container: Container.optional(),
+  kubernetes: KubernetesPod.optional(),
   capture: Capture.prefault({}),
 })
 export type SweepDocument = z.infer<typeof SweepDocument>

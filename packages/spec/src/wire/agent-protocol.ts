@@ -1,6 +1,8 @@
 import { z } from 'zod'
 import { Cause, StopReason } from '../attempt.ts'
-import { Capture } from '../document/sweep-document.ts'
+import { ArtifactPath, Code, Sha256 } from '../code.ts'
+import { KubernetesPod } from '../document/kubernetes-pod.ts'
+import { Capture, Container, LAUNCHERS, Requires } from '../document/sweep-document.ts'
 import { Verdict } from '../facts.ts'
 import { AgentId, AttemptId, SweepId } from '../ids.ts'
 import { Json, MetricValue } from '../number.ts'
@@ -20,7 +22,12 @@ export const Gpu = z.strictObject({
 export type Gpu = z.infer<typeof Gpu>
 
 /** A place for one trial; bound to a GPU where the host has them. */
-export const Slot = z.strictObject({ index: z.int().min(0), gpu: Gpu.optional() })
+export const Slot = z.strictObject({
+  index: z.int().min(0),
+  gpu: Gpu.optional(),
+  /** Of how many equal shares of its GPU it is one; absent: it is all of it. */
+  shares: z.int().min(2).optional(),
+})
 export type Slot = z.infer<typeof Slot>
 
 /** `POST /agents`. An agent that comes back sends its old id with its old token and keeps both. */
@@ -46,11 +53,13 @@ export const AgentRegistered = z.strictObject({
 })
 export type AgentRegistered = z.infer<typeof AgentRegistered>
 
-/** What a trial takes up. `gpus` undefined: one slot, with its GPU if it has one. */
+/** What a trial takes up. `gpus` undefined: one slot, with its GPU if it has one; below 1: a share of one GPU. */
 export const Shape = z.strictObject({
-  gpus: z.int().min(0).optional(),
+  gpus: z.number().min(0).optional(),
   cpus: z.number().positive().optional(),
   memoryBytes: z.int().positive().optional(),
+  /** Where it may run. */
+  requires: Requires.optional(),
 })
 export type Shape = z.infer<typeof Shape>
 
@@ -60,6 +69,8 @@ export const Room = z.strictObject({
   gpuSlots: z.int().min(0),
   cpus: z.number(),
   memoryBytes: z.number(),
+  /** Indices of the free slots; absent where only their numbers are known. */
+  free: z.array(z.int().min(0)).max(1024).optional(),
   /** Why nothing can be started there now all the same, in words; absent where it can. */
   blocked: z.string().max(1000).optional(),
 })
@@ -86,6 +97,12 @@ export const Assignment = z.strictObject({
   command: z.array(z.string()),
   /** Where the program runs; the folder of the sweep file on a machine that shares it. */
   workdir: z.string(),
+  /** Where its code is; absent: in `workdir`. */
+  code: Code.optional(),
+  /** What it runs in, for `docker`. */
+  launcher: z.enum(LAUNCHERS).default('process'),
+  container: Container.optional(),
+  kubernetes: KubernetesPod.optional(),
   env: z.record(z.string(), z.string()),
   shape: Shape,
   capture: Capture,
@@ -94,6 +111,10 @@ export const Assignment = z.strictObject({
   graceMs: z.int(),
   /** Checkpoint folder of an earlier attempt of this trial or of its parent, when there is one this agent can read. */
   restore: z.string().optional(),
+  /** The newest copy of that checkpoint in the object store, for an agent that can't read the folder. */
+  restoreCopy: z.strictObject({ step: z.int(), sha256: Sha256, sizeBytes: z.int().min(0) }).optional(),
+  /** Copies of its checkpoints belong into the object store: another agent may have to go on from them. */
+  keepsCheckpoints: z.boolean().optional(),
 })
 export type Assignment = z.infer<typeof Assignment>
 
@@ -169,6 +190,8 @@ export type Sample = z.infer<typeof Sample>
 export const AttemptReport = z.strictObject({
   attemptId: AttemptId,
   epoch: z.int(),
+  /** What the attempt waits for before its program runs, in words; empty once it waits no more. */
+  note: z.string().max(1000).optional(),
   started: Started.optional(),
   batches: z.array(PointBatch).max(2).default([]),
   samples: z.array(Sample).max(100).default([]),
@@ -187,6 +210,30 @@ export const Reports = z.strictObject({
   claim: z.strictObject({ room: Room, max: z.int().min(1).max(64) }).optional(),
 })
 export type Reports = z.infer<typeof Reports>
+
+/** `POST /agents/:id/artifacts`, once the bytes are in the object store. */
+export const KeepArtifact = z.strictObject({
+  attemptId: AttemptId,
+  epoch: z.int(),
+  path: ArtifactPath,
+  sha256: Sha256,
+})
+export type KeepArtifact = z.infer<typeof KeepArtifact>
+
+/** `POST /agents/:id/checkpoints`, once the archive is in the object store. */
+export const KeepCheckpoint = z.strictObject({
+  attemptId: AttemptId,
+  epoch: z.int(),
+  step: z.int(),
+  /** As it was told in `SavedCheckpoint`. */
+  path: z.string().max(4000),
+  sha256: Sha256,
+})
+export type KeepCheckpoint = z.infer<typeof KeepCheckpoint>
+
+/** `fenced`: the attempt is somebody else's. `missing`: the object store does not have the bytes; put them again. */
+export const Kept = z.strictObject({ result: z.enum(['kept', 'fenced', 'missing']) })
+export type Kept = z.infer<typeof Kept>
 
 export const AttemptStatus = z.strictObject({
   attemptId: AttemptId,

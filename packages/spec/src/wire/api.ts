@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { ATTEMPT_STATES, Cause } from '../attempt.ts'
-import { Budget, SweepDocument } from '../document/sweep-document.ts'
+import { ArtifactPath, Code, Sha256 } from '../code.ts'
+import { Budget, Constraint, Metric, QueueName, SweepDocument } from '../document/sweep-document.ts'
 import { AgentId, AttemptId, SweepId, TrialId } from '../ids.ts'
 import { Json, MetricValue } from '../number.ts'
 import { Config } from '../search-space.ts'
@@ -29,6 +30,8 @@ export const CreateSweep = z.strictObject({
   workdir: z.string().max(4000),
   /** Values that replace those of the document, by dotted key. */
   overrides: z.record(z.string(), Json).default({}),
+  /** Where the code of the sweep is, as far as the document leaves it open; absent: in `workdir`. */
+  code: Code.optional(),
 })
 export type CreateSweep = z.input<typeof CreateSweep>
 
@@ -53,6 +56,9 @@ export const TrialCounts = z.strictObject({
 })
 export type TrialCounts = z.infer<typeof TrialCounts>
 
+export const Objective = Metric.pick({ name: true, goal: true })
+export type Objective = z.infer<typeof Objective>
+
 export const SweepView = z.strictObject({
   id: SweepId,
   name: z.string(),
@@ -61,8 +67,13 @@ export const SweepView = z.strictObject({
   /** Why it ended, or why nothing starts. */
   reason: z.string().nullable(),
   method: z.string(),
-  metric: z.strictObject({ name: z.string(), goal: z.enum(['minimize', 'maximize']) }).nullable(),
+  /** The objective, or the first of several. */
+  metric: Objective.nullable(),
+  /** All of several objectives, `metric` first; absent when there is one or none. */
+  objectives: z.array(Objective).optional(),
+  constraints: z.array(Constraint).optional(),
   trials: TrialCounts,
+  /** By `metric`, of the trials that keep to the constraints. */
   best: z.strictObject({ trial: z.int(), value: MetricValue, config: Config }).nullable(),
   parallelism: z.int().nullable(),
   priority: z.number(),
@@ -73,7 +84,12 @@ export const SweepView = z.strictObject({
 })
 export type SweepView = z.infer<typeof SweepView>
 
-export const SweepDetail = SweepView.extend({ document: SweepDocument, source: z.string(), workdir: z.string() })
+export const SweepDetail = SweepView.extend({
+  document: SweepDocument,
+  source: z.string(),
+  workdir: z.string(),
+  code: Code,
+})
 export type SweepDetail = z.infer<typeof SweepDetail>
 
 export const SweepCreated = z.strictObject({ sweep: SweepView, warnings: z.array(Warning) })
@@ -89,6 +105,10 @@ export const TrialView = z.strictObject({
   parent: z.int().optional(),
   /** The value that stands for the trial, by `metric.summary`; null when nothing finite was reported. */
   value: MetricValue.nullable(),
+  /** With several objectives, or constraints: what stands for the trial, by the name of each of their metrics. */
+  values: z.record(z.string(), MetricValue).optional(),
+  /** With constraints: whether it keeps to all of them; what has no value yet does not. */
+  feasible: z.boolean().optional(),
   lastValue: MetricValue.nullable(),
   lastStep: z.int().nullable(),
   reports: z.int(),
@@ -102,7 +122,11 @@ export const TrialView = z.strictObject({
 })
 export type TrialView = z.infer<typeof TrialView>
 
-export const LeaderboardRow = TrialView.extend({ rank: z.int().nullable() })
+export const LeaderboardRow = TrialView.extend({
+  rank: z.int().nullable(),
+  /** With several objectives: no feasible trial that has ended is better by one of them and as good by the others. */
+  front: z.boolean().optional(),
+})
 export type LeaderboardRow = z.infer<typeof LeaderboardRow>
 
 /** `next` is an opaque cursor for `after`, null on the last page. */
@@ -114,6 +138,7 @@ export const AttemptView = z.strictObject({
   number: z.int(),
   state: z.enum(ATTEMPT_STATES),
   cause: Cause.nullable(),
+  /** Why it ended; while it runs, what its program waits for. */
   message: z.string().nullable(),
   agent: z.string().nullable(),
   slots: z.array(z.int()),
@@ -140,6 +165,20 @@ export const MetricSeries = z.strictObject({
 })
 export type MetricSeries = z.infer<typeof MetricSeries>
 
+export const ArtifactView = z.strictObject({
+  path: ArtifactPath,
+  sizeBytes: z.int(),
+  sha256: Sha256,
+  /** Number of the attempt that wrote it; a later one replaces what an earlier one wrote under the same path. */
+  attempt: z.int().nullable(),
+  createdAt: Time,
+})
+export type ArtifactView = z.infer<typeof ArtifactView>
+
+/** By path. */
+export const ArtifactList = z.strictObject({ artifacts: z.array(ArtifactView), next: z.string().nullable() })
+export type ArtifactList = z.infer<typeof ArtifactList>
+
 export const ChangeSweep = z.strictObject({
   parallelism: z.int().positive().nullable().optional(),
   priority: z.number().positive().max(1000).optional(),
@@ -162,6 +201,8 @@ export const AgentView = z.strictObject({
   name: z.string(),
   host: z.string(),
   state: z.enum(['ready', 'draining', 'gone']),
+  /** Why it was drained. */
+  reason: z.string().optional(),
   slots: z.int(),
   busy: z.int(),
   gpus: z.array(z.string()),
@@ -201,7 +242,7 @@ export const WhoAmI = z.strictObject({
 export type WhoAmI = z.infer<typeof WhoAmI>
 
 /** `POST /validate`: everything that `POST /sweeps` checks, with nothing stored. */
-export const ValidateSweep = CreateSweep.omit({ workdir: true })
+export const ValidateSweep = CreateSweep.omit({ workdir: true, code: true })
 export type ValidateSweep = z.input<typeof ValidateSweep>
 
 export const SweepValidated = z.strictObject({ document: SweepDocument, warnings: z.array(Warning) })
@@ -252,6 +293,8 @@ export const CreateToken = z.discriminatedUnion('kind', [
     expiresInSeconds: z.int().positive().max(315_360_000).default(3600),
     /** How many agents may register with it; absent means any number. */
     uses: z.int().positive().optional(),
+    /** The queues that agents may serve which join with it; absent means any. */
+    queues: z.array(QueueName).min(1).max(100).optional(),
   }),
 ])
 export type CreateToken = z.input<typeof CreateToken>
@@ -264,6 +307,11 @@ export const TokenView = z.strictObject({
   role: z.enum(['viewer', 'operator', 'admin']).nullable(),
   /** Of an agent's token. */
   agentId: AgentId.nullable(),
+  /** Of a join token, where it is for these queues only. */
+  queues: z.array(z.string()).optional(),
+  /** Of a join token, where its uses are counted. */
+  usesLeft: z.int().optional(),
+  expiresAt: Time.optional(),
   createdAt: Time,
 })
 export type TokenView = z.infer<typeof TokenView>

@@ -3,22 +3,23 @@ import { dirname, join } from 'node:path'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, type AttemptId } from '@sweep/spec/ids'
 import { z } from 'zod'
+import { readHomeId } from './home-id.ts'
 import { lockHome } from './home-lock.ts'
 import { LiveRecord } from './live-record.ts'
-
-/** Every program that an agent starts carries its home in this variable: what a killed agent left is found by it. */
-export const HOME_TAG = 'SWEEP_AGENT_HOME'
 
 const Identity = z.object({ agentId: AgentId, token: z.string(), url: z.string() })
 export type Identity = z.infer<typeof Identity>
 
 /**
- * The folder of one agent: `agent.json` (who it is), `lock` (whose it is), `live/<attempt>.json` (what runs), and
- * `runs/<attempt>/`, the run folders, which stay.
+ * The folder of one agent: `id`, `agent.json` (who it is to the server), `lock` (whose it is), `live/<attempt>.json` (what runs),
+ * `uploads/<attempt>.json` (what is still to be uploaded), `cache/` (code and checkpoints of others), and `runs/<attempt>/`,
+ * the run folders, which stay.
  */
 export class AgentHome {
   readonly path: string
   readonly name: string
+  /** Kept from the first record on, and nobody else's: hosts may share an engine or a cluster, and names recur. */
+  readonly id: string
   /** What the lock of the home is marked with while it is ours. */
   readonly nonce: string
   readonly #release: () => void
@@ -26,6 +27,7 @@ export class AgentHome {
   private constructor(path: string, name: string, nonce: string, release: () => void) {
     this.path = path
     this.name = name
+    this.id = readHomeId(path) ?? nonce
     this.nonce = nonce
     this.#release = release
   }
@@ -82,6 +84,7 @@ export class AgentHome {
   }
 
   keepLive(record: LiveRecord): void {
+    if (readHomeId(this.path) === undefined) replaceFile(join(this.path, 'id'), `${this.id}\n`)
     replaceFile(this.#livePath(record.assignment.attemptId), JSON.stringify(record))
   }
 

@@ -1,15 +1,12 @@
-import type { Running } from '@sweep/launchers/launcher'
+import { Place } from '@sweep/launchers/place'
 import { StopReason } from '@sweep/spec/attempt'
 import { Verdict } from '@sweep/spec/facts'
 import { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { z } from 'zod'
-import type { Held } from '../slots/slot-table.ts'
 
-/** What a restarted agent must know of an attempt that it had started. Removed once the server knows its end. */
-export const LiveRecord = z.object({
+const Stored = z.object({
   assignment: Assignment,
-  pid: z.int(),
-  startTime: z.string(),
+  place: Place,
   slots: z.array(z.int()),
   gpus: z.array(z.int()),
   argv: z.array(z.string()),
@@ -17,24 +14,14 @@ export const LiveRecord = z.object({
   startedAt: z.number(),
   stop: z.object({ reason: StopReason, verdict: Verdict }).nullable(),
 })
-export type LiveRecord = z.infer<typeof LiveRecord>
 
-/** Of a program that was started just now. */
-export function liveRecord(
-  assignment: Assignment,
-  { pid, startTime }: Running,
-  { slots }: Held,
-  argv: readonly string[],
-  startedAt: number,
-): LiveRecord {
-  return {
-    assignment,
-    pid,
-    startTime,
-    slots: slots.map((slot) => slot.index),
-    gpus: slots.flatMap((slot) => (slot.gpu === undefined ? [] : [slot.gpu.index])),
-    argv: [...argv],
-    startedAt,
-    stop: null,
-  }
+/** Before there were other places than processes, the process stood in the record itself. */
+function withPlace(record: unknown): unknown {
+  if (typeof record !== 'object' || record === null || !('pid' in record) || 'place' in record) return record
+  const { pid, startTime, ...rest } = record as { pid: unknown; startTime?: unknown }
+  return { ...rest, place: { kind: 'process', pid, startTime } }
 }
+
+/** What a restarted agent must know of an attempt that it had started. Removed once the server knows its end. */
+export const LiveRecord = z.preprocess(withPlace, Stored)
+export type LiveRecord = z.infer<typeof Stored>

@@ -1,7 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import type { Environment } from '@sweep/spec/environment'
 import type { Logger } from 'pino'
 import type { AgentHome } from './agent-home.ts'
 
+/** What it takes to find containers and Jobs again; a kubeconfig may name a program that logs in. */
+const PASSED = [
+  ...['DOCKER_HOST', 'SWEEP_KUBECONFIG', 'KUBECONFIG', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'],
+  ...['PATH', 'HOME'],
+]
 /** How long before the end of a lease the reaper acts, at most; and at most a fifth of the lease. */
 const MARGIN_MS = 5000
 
@@ -10,13 +16,15 @@ export class ReaperLink {
   readonly #path: string | undefined
   readonly #home: AgentHome
   readonly #log: Logger
+  readonly #env: Readonly<Record<string, string>>
   #child: ChildProcess | undefined
   #isClosed = false
 
   /** @param path the bundled reaper; undefined means that there is none, and that programs outlive a killed agent */
-  constructor(path: string | undefined, home: AgentHome, log: Logger) {
+  constructor(path: string | undefined, home: AgentHome, env: Environment, log: Logger) {
     this.#path = path
     this.#home = home
+    this.#env = Object.fromEntries(PASSED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
     this.#log = log
     if (path === undefined) log.warn('no reaper: if this agent is killed, its programs go on')
   }
@@ -41,7 +49,7 @@ export class ReaperLink {
       detached: true,
       stdio: ['pipe', 'ignore', 'ignore'],
       cwd: '/',
-      env: {},
+      env: { ...this.#env },
     })
     child.unref()
     child.stdin?.on('error', () => undefined)

@@ -1,7 +1,8 @@
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os'
+import type { Code } from '@sweep/spec/code'
 import type { Json } from '@sweep/spec/number'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
-import type { Held } from '../slots/slot-table.ts'
+import { devicesHeld, type Held } from '../slots/slot-table.ts'
 import { type GitState, gitState } from './git-state.ts'
 import { PythonVersions } from './interpreter.ts'
 
@@ -34,10 +35,11 @@ export class RunEnvironments {
 
   async of(assignment: Assignment, argv: readonly string[], held: Held): Promise<Record<string, Json>> {
     const { git, python } = await this.#code(assignment, argv)
-    const gpus = held.slots.flatMap((slot) => (slot.gpu === undefined ? [] : [{ ...slot.gpu }]))
+    const gpus = devicesHeld(held).map((gpu) => ({ ...gpu }))
     return {
       ...this.#host,
       workdir: assignment.workdir,
+      ...(assignment.code === undefined ? {} : { code: codeRecord(assignment.code) }),
       seed: assignment.seed,
       ...(gpus.length === 0 ? {} : { gpus }),
       ...(python === undefined ? {} : { python }),
@@ -67,5 +69,16 @@ export class RunEnvironments {
     if (this.#diffsSent.has(key)) return { ...rest }
     this.#diffsSent.add(key)
     return { ...rest, diff }
+  }
+}
+
+function codeRecord(code: Code): Record<string, Json> {
+  switch (code.kind) {
+    case 'folder':
+      return { kind: 'folder' }
+    case 'snapshot':
+      return { kind: 'snapshot', sha256: code.sha256 }
+    case 'git':
+      return { kind: 'git', url: code.url, commit: code.commit, folder: code.folder }
   }
 }

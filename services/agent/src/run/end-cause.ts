@@ -1,8 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { Exit } from '@sweep/launchers/launcher'
 import type { Cause, StopReason } from '@sweep/spec/attempt'
 
-const TAIL_BYTES = 4096
 const LONGEST_MESSAGE = 2000
 
 /** What programs in all languages print for ENOSPC and EDQUOT. */
@@ -23,6 +21,7 @@ export function endCause(
   clues: EndClues,
 ): { readonly cause: Cause; readonly message: string } {
   if (stop !== null) return { cause: stop.reason, message: fit(stop.why) }
+  if (exit.failure !== undefined) return { cause: exit.failure.cause, message: fit(exit.failure.message) }
   if (exit.outOfMemory) {
     return {
       cause: 'oom',
@@ -62,27 +61,4 @@ export function endCause(
 
 function fit(text: string): string {
   return text.length > LONGEST_MESSAGE ? `${text.slice(0, LONGEST_MESSAGE - 1)}…` : text
-}
-
-/** The last line of a file that is not empty, at most 300 characters of it. */
-export function lastLineOf(path: string): string | undefined {
-  let file: number
-  try {
-    file = openSync(path, 'r')
-  } catch {
-    return undefined
-  }
-  try {
-    const { size } = fstatSync(file)
-    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES))
-    readSync(file, buffer, 0, buffer.length, size - buffer.length)
-    const line = buffer
-      .toString('utf8')
-      .split(/[\r\n]+/)
-      .map((text) => text.replaceAll('\0', '').trim())
-      .findLast((text) => text !== '')
-    return line?.slice(0, 300)
-  } finally {
-    closeSync(file)
-  }
 }

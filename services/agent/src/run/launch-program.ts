@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Launched } from '@sweep/launchers/launcher'
+import type { BoundGpu, LaunchCalls, Launched, Launcher } from '@sweep/launchers/launcher'
 import { expandCommand } from '@sweep/spec/command-line'
-import type { Assignment } from '@sweep/spec/wire/agent-protocol'
+import { SweepError } from '@sweep/spec/errors'
+import type { Assignment, Shape } from '@sweep/spec/wire/agent-protocol'
+import { codeFolder, fetchArchive } from '../code/code-folder.ts'
 import { interpreterFor } from '../host/interpreter.ts'
-import type { Held } from '../slots/slot-table.ts'
+import { mpsVariables } from '../slots/mps.ts'
+import { devicesHeld, type Held } from '../slots/slot-table.ts'
 import { programEnvironment } from './program-environment.ts'
 import type { RunContext } from './run-context.ts'
 import type { RunFolder } from './run-folder.ts'
@@ -12,50 +15,116 @@ import type { RunFolder } from './run-folder.ts'
 export interface LaunchedProgram {
   readonly launched: Launched
   readonly argv: readonly string[]
+  /** Where it was started. */
+  readonly workdir: string
 }
 
-/** A checkpoint that another host keeps to itself is none: the program starts anew instead of failing to read it. */
-function withReadableCheckpoint(assignment: Assignment, { log }: RunContext): Assignment {
-  const { restore, ...anew } = assignment
+/** With the checkpoint where it can be read here. One that can't be had is none: the program starts anew. */
+async function withCheckpoint(assignment: Assignment, context: RunContext, calls: LaunchCalls): Promise<Assignment> {
+  const { restore, restoreCopy, ...anew } = assignment
   if (restore === undefined || existsSync(join(restore, 'complete'))) return assignment
-  log.warn({ attemptId: assignment.attemptId, restore }, 'checkpoint is not on this host; the program starts anew')
-  return anew
+  const log = context.log.child({ attemptId: assignment.attemptId, restore })
+  if (restoreCopy === undefined) {
+    log.warn('checkpoint is not on this host, and there is no copy of it; the program starts anew')
+    return anew
+  }
+  const { sha256, step } = restoreCopy
+  try {
+    // The SDK reads the step off the name of the folder.
+    const folder = await fetchArchive(sha256, `the checkpoint of step ${step}`, context.fetching, calls, String(step))
+    return { ...assignment, restore: join(folder, String(step)) }
+  } catch (error) {
+    log.warn({ err: error }, 'checkpoint not fetched; the program starts anew')
+    return anew
+  }
+}
+
+/** With the folder of its code as `workdir`; or why there is none. */
+async function withCode(
+  assignment: Assignment,
+  context: RunContext,
+  calls: LaunchCalls,
+): Promise<Assignment | Exclude<Launched, { kind: 'started' }>> {
+  try {
+    return { ...assignment, workdir: await codeFolder(assignment, context.fetching, calls) }
+  } catch (error) {
+    if (calls.aborted.aborted) return { kind: 'aborted' }
+    context.log.warn({ attemptId: assignment.attemptId, err: error }, 'code not fetched')
+    // What another host may fare better with: its disk, its way to a repository. Not what was asked for.
+    const isOfCode = error instanceof SweepError && ['not-found', 'invalid-request'].includes(error.code)
+    const message = `The code can't be had: ${error instanceof Error ? error.message : String(error)}`
+    return { kind: isOfCode ? 'bad-command' : 'node-fault', message }
+  }
 }
 
 /** Makes the run folder and starts the program of an attempt. */
 export async function launchProgram(
   context: RunContext,
+  launcher: Launcher,
   assigned: Assignment,
   folder: RunFolder,
   held: Held,
+  calls: LaunchCalls,
 ): Promise<LaunchedProgram> {
-  const assignment = withReadableCheckpoint(assigned, context)
-  const { home, inherited, launcher, sdkFolder, url } = context
+  // A program of another host finds its code in its image.
+  const isRemote = launcher.isRemote === true
+  const coded = isRemote ? assigned : await withCode(assigned, context, calls)
+  if ('kind' in coded) return { launched: coded, argv: [], workdir: assigned.workdir }
+  const assignment = isRemote ? coded : await withCheckpoint(coded, context, calls)
+  const { home, sdkFolder, url } = context
   try {
     folder.create(assignment)
   } catch (error) {
     const message = `The run folder ${folder.path} can't be made: ${(error as Error).message}. Free some disk space on this host.`
-    return { launched: { kind: 'node-fault', message }, argv: [] }
+    return { launched: { kind: 'node-fault', message }, argv: [], workdir: assigned.workdir }
   }
-  const env = programEnvironment({ inherited, assignment, folder, held, url, agentHome: home.path, sdkFolder })
+  const inherited = launcher.runsOnHost ? context.inherited.onHost : context.inherited.elsewhere
+  const mps = launcher.runsOnHost ? mpsVariables(inherited, held, assignment.shape) : {}
+  const env = programEnvironment({
+    inherited: { ...inherited, ...mps },
+    assignment,
+    folder,
+    held,
+    url,
+    agentHome: home.path,
+    sdkFolder,
+  })
   const argv = expandCommand(assignment.command, {
     space: assignment.space,
     config: assignment.config,
     program: assignment.program,
     // Looked for only where it is asked for: that is a dozen system calls.
-    interpreter: assignment.command.some((item) => item.includes('${interpreter}'))
-      ? interpreterFor(assignment.workdir, env['PATH'])
-      : 'python3',
+    interpreter:
+      launcher.runsOnHost && assignment.command.some((item) => item.includes('${interpreter}'))
+        ? interpreterFor(assignment.workdir, env['PATH'])
+        : 'python3',
     paramsFile: folder.params,
     env,
   })
-  const launched = await launcher.launch({
-    id: assignment.attemptId,
-    argv,
-    cwd: assignment.workdir,
-    env,
-    outputPath: folder.output,
-    exitPath: folder.exit,
-  })
-  return { launched, argv }
+  const { attemptId, sweepId, trial, attempt, epoch, config, container, kubernetes, graceMs, shape, workdir } =
+    assignment
+  const spec = {
+    ...{ id: attemptId, agent: { id: home.id, home: home.path }, labels: { sweep: sweepId, trial, attempt, epoch } },
+    ...{
+      argv,
+      cwd: workdir,
+      env,
+      params: config,
+      runFolder: folder.path,
+      restore: assignment.restore,
+      sdkFolder,
+      container,
+      kubernetes,
+    },
+    ...{ gpus: boundGpus(held, shape), resources: shape, graceMs },
+    ...{ outputPath: folder.output, exitPath: folder.exit },
+  }
+  return { launched: await launcher.launch(spec, calls), argv, workdir }
+}
+
+/** None where the trial wants none, undefined where no GPUs are known. */
+function boundGpus(held: Held, shape: Shape): BoundGpu[] | undefined {
+  if (shape.gpus === 0) return []
+  const gpus = devicesHeld(held).map(({ index, uuid }) => ({ index, uuid }))
+  return gpus.length === 0 ? undefined : gpus
 }

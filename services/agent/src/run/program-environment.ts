@@ -1,7 +1,7 @@
+import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
 import type { Environment } from '@sweep/spec/environment'
 import type { Config } from '@sweep/spec/search-space'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
-import { HOME_TAG } from '../home/agent-home.ts'
 import { type Held, visibleDevices } from '../slots/slot-table.ts'
 import type { RunFolder } from './run-folder.ts'
 
@@ -27,9 +27,20 @@ function matcher(patterns: readonly string[]): (name: string) => boolean {
   return (name) => names.has(name) || prefixes.some((prefix) => name.startsWith(prefix))
 }
 
-/** The part of the agent's environment that every program inherits; the same for all, so made once. */
-export function inheritedEnvironment(env: Environment, passEnv: readonly string[]): Record<string, string> {
-  const matches = matcher([...INHERITED, ...passEnv])
+/** What programs get of the agent's environment; the same for all, so made once. */
+export interface Inherited {
+  /** For programs that run on this host. */
+  readonly onHost: Readonly<Record<string, string>>
+  /** For those that run elsewhere: only what was asked for by name, as the paths in the rest mean nothing there. */
+  readonly elsewhere: Readonly<Record<string, string>>
+}
+
+export function inheritedEnvironment(env: Environment, passEnv: readonly string[]): Inherited {
+  return { onHost: matching(env, [...INHERITED, ...passEnv]), elsewhere: matching(env, passEnv) }
+}
+
+function matching(env: Environment, patterns: readonly string[]): Record<string, string> {
+  const matches = matcher(patterns)
   return Object.fromEntries(
     Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && matches(entry[0])),
   )

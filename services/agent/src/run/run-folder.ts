@@ -1,7 +1,10 @@
-import { mkdirSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { paramsJson } from '@sweep/spec/nest-config'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
+import { z } from 'zod'
+
+const ToldCheckpoint = z.object({ step: z.int(), path: z.string() })
 
 /** Paths of one run, all in its folder. */
 export class RunFolder {
@@ -21,6 +24,10 @@ export class RunFolder {
 
   get output(): string {
     return join(this.path, 'output.log')
+  }
+
+  get artifacts(): string {
+    return join(this.path, 'artifacts')
   }
 
   get exit(): string {
@@ -59,7 +66,7 @@ export class RunFolder {
     try {
       names = readdirSync(folder)
     } catch {
-      return undefined
+      return this.#toldCheckpoint()
     }
     const steps = names.filter((name) => /^\d+$/.test(name) && Number.isSafeInteger(Number(name)))
     for (const name of steps.sort((a, b) => Number(b) - Number(a))) {
@@ -67,5 +74,14 @@ export class RunFolder {
       if (statSync(join(path, 'complete'), { throwIfNoEntry: false }) !== undefined) return { step: Number(name), path }
     }
     return undefined
+  }
+
+  /** What a program that can't write here has told of its newest, which lies where such programs find it. */
+  #toldCheckpoint(): { step: number; path: string } | undefined {
+    try {
+      return ToldCheckpoint.parse(JSON.parse(readFileSync(join(this.path, 'checkpoint.json'), 'utf8')))
+    } catch {
+      return undefined
+    }
   }
 }

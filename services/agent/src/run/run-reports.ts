@@ -25,6 +25,7 @@ const OUTPUT_WAITS_MS = 50
 /** Output that has been shipped is cut out of the file in pieces of this size, where the file system can. */
 const PUNCH_BYTES = 64 * 1024 * 1024
 const MOST_SAMPLES = 100
+const LONGEST_NOTE = 1000
 
 export interface Times {
   /** Milliseconds since 1970. */
@@ -41,6 +42,14 @@ export interface Sent {
   readonly isLast: boolean
 }
 
+export interface RunReportsOptions {
+  /** False for a run of an earlier agent, until the server has said what it has. */
+  readonly isResumed: boolean
+  readonly log: Logger
+  /** The server has been told of a checkpoint. */
+  readonly onCheckpoint?: (saved: SavedCheckpoint) => void
+}
+
 /** What one run has to say: reads its files from where the server's knowledge ends, and puts reports together. */
 export class RunReports {
   readonly #assignment: Assignment
@@ -52,9 +61,12 @@ export class RunReports {
   readonly #output: PointReader
   readonly #stdout: StdoutLines
   readonly #logs: LogReader
+  #note = ''
+  #noteTold = ''
   #started: Started | undefined
   #ended: Ended | undefined
   #isCut = false
+  readonly #onCheckpoint: ((saved: SavedCheckpoint) => void) | undefined
   #checkpointTold: SavedCheckpoint | undefined
   #samples: Sample[] = []
   #startedAtMs = 0
@@ -65,7 +77,8 @@ export class RunReports {
   /** False for an adopted run until the server has said what it has. */
   #isResumed: boolean
 
-  constructor(assignment: Assignment, folder: RunFolder, options: { isResumed: boolean; log: Logger }) {
+  constructor(assignment: Assignment, folder: RunFolder, options: RunReportsOptions) {
+    this.#onCheckpoint = options.onCheckpoint
     this.#assignment = assignment
     this.#log = options.log
     this.#folder = folder
@@ -87,6 +100,11 @@ export class RunReports {
   /** Whether the program writes a metrics file, as those do that use the SDK. */
   get usesMetricsFile(): boolean {
     return this.#metricsFile.size > 0
+  }
+
+  /** What the attempt waits for; empty when it does not. */
+  note(text: string): void {
+    this.#note = text.slice(0, LONGEST_NOTE)
   }
 
   started(started: Started, steadyMs: number): void {
@@ -122,7 +140,9 @@ export class RunReports {
       this.#started === undefined ? Number.POSITIVE_INFINITY : this.#startedAtMs + STARTED_WAITS_MS - times.steady
     const logWaitsMs =
       this.#logs.waiting === 0 ? Number.POSITIVE_INFINITY : this.#logSentAtMs + LOG_WAITS_MS - times.steady
-    const isDue = batches.length > 0 || isLast || startedWaitsMs <= 0 || logWaitsMs <= 0 || this.#samples.length > 0
+    const hasNote = this.#note !== this.#noteTold
+    const isDue =
+      batches.length > 0 || isLast || startedWaitsMs <= 0 || logWaitsMs <= 0 || this.#samples.length > 0 || hasNote
     const again = Math.min(startedWaitsMs, logWaitsMs, output.againInMs)
     if (!isDue) {
       if (!metrics.atEnd || !output.atEnd) return { againInMs: 0 }
@@ -136,6 +156,7 @@ export class RunReports {
       piece === undefined &&
       this.#started === undefined &&
       this.#samples.length === 0 &&
+      !hasNote &&
       !sendsEnd
     ) {
       // Output is waiting, but there was too much of it lately.
@@ -151,6 +172,7 @@ export class RunReports {
         epoch,
         batches,
         samples,
+        ...(hasNote ? { note: this.#note } : {}),
         ...(this.#started === undefined ? {} : { started: this.#started }),
         ...(piece === undefined ? {} : { log: piece.chunk }),
         ...(isNew ? { checkpoint } : {}),
@@ -169,7 +191,11 @@ export class RunReports {
   accept(sent: Sent, offsets: AttemptStatus['offsets'], steadyMs: number): 'whole' | 'part' | 'none' {
     let taken: 'whole' | 'part' | 'none' = 'whole'
     if (sent.report.started === this.#started) this.#started = undefined
-    this.#checkpointTold = sent.report.checkpoint ?? this.#checkpointTold
+    this.#noteTold = sent.report.note ?? this.#noteTold
+    if (sent.report.checkpoint !== undefined) {
+      this.#checkpointTold = sent.report.checkpoint
+      this.#onCheckpoint?.(sent.report.checkpoint)
+    }
     this.#samples = this.#samples.slice(sent.samples)
     if (sent.piece !== undefined) {
       this.#logs.advance(sent.piece.chunk.offset, sent.piece.bytes)

@@ -6,6 +6,9 @@ import {
   ClaimReply,
   type Heartbeat,
   HeartbeatReply,
+  type KeepArtifact,
+  type KeepCheckpoint,
+  Kept,
   type RegisterAgent,
   type Reports,
   ReportsReply,
@@ -56,6 +59,14 @@ export class ServerApi {
     const rider = claim === undefined ? '' : `,"claim":${JSON.stringify(claim)}`
     const body = `{"attempts":[${reports.join(',')}]${rider}}`
     return this.#http.post(`${this.#path}/reports`, body, ReportsReply, { timeoutMs: CALL_MS })
+  }
+
+  keepArtifact(body: KeepArtifact): Promise<Kept> {
+    return this.#http.post(`${this.#path}/artifacts`, body, Kept, { timeoutMs: CALL_MS })
+  }
+
+  keepCheckpoint(body: KeepCheckpoint): Promise<Kept> {
+    return this.#http.post(`${this.#path}/checkpoints`, body, Kept, { timeoutMs: CALL_MS })
   }
 
   heartbeat(body: Heartbeat): Promise<HeartbeatReply> {

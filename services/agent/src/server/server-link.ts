@@ -10,9 +10,11 @@ import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { AgentHome } from '../home/agent-home.ts'
 import type { AgentSettings } from '../settings.ts'
+import { Contact } from './contact.ts'
 import { followDecisions } from './follow-decisions.ts'
 import { HeartbeatLoop } from './heartbeat.ts'
 import { HttpClient } from './http-client.ts'
+import { ObjectTransfer } from './object-transfer.ts'
 import { Registration } from './registration.ts'
 import { ServerApi } from './server-api.ts'
 
@@ -29,6 +31,8 @@ export interface ServerLinkOptions {
   readonly onRefused: (error: unknown) => void
   /** Everything that runs here was granted so much time. */
   readonly onLease: (leaseMs: number) => void
+  /** The network is cut, and what runs here will be somebody else's in `leftMs`. */
+  readonly onCutOff: (leftMs: number) => void
   readonly onStatus: (status: AttemptStatus) => void
   readonly onStop: (stop: Extract<AgentEvent, { type: 'stop' }>) => void
   /** Somebody wants the agent to take no more. */
@@ -40,19 +44,23 @@ export interface ServerLinkOptions {
 /** The agent's standing with its server: who it is there, the leases it renews, and the decisions it is told. */
 export class ServerLink {
   readonly api: ServerApi
+  readonly objects: ObjectTransfer
   readonly #options: ServerLinkOptions
   readonly #http: HttpClient
   readonly #registration: Registration
   readonly #heartbeat: HeartbeatLoop
+  readonly #contact: Contact
   readonly #closed = new AbortController()
   #leaseMs = 30_000
   #heartbeatMs = 5000
 
   constructor(options: ServerLinkOptions) {
-    const { about, heartbeat, home, log, mayGiveUp, onDrain, onLease, onStatus, random, settings } = options
+    const { about, heartbeat, home, log, mayGiveUp, onCutOff, onDrain, onStatus, random, settings } = options
     this.#options = options
+    this.#contact = new Contact({ url: settings.url, onCutOff })
     this.#http = new HttpClient(settings.url, settings.token)
     this.api = new ServerApi(this.#http)
+    this.objects = new ObjectTransfer(this.#http)
     const common = { api: this.api, random, log, signal: this.#closed.signal }
     this.#registration = new Registration({ ...common, ...settings, home, about, mayGiveUp })
     this.#heartbeat = new HeartbeatLoop({
@@ -60,7 +68,7 @@ export class ServerLink {
       everyMs: () => this.#heartbeatMs,
       body: heartbeat,
       onReply: (reply) => {
-        onLease(this.#leaseMs)
+        this.#onLease()
         for (const status of reply.attempts) onStatus(status)
         if (reply.drain) onDrain()
       },
@@ -82,7 +90,7 @@ export class ServerLink {
     if (registered === null) return null
     this.#leaseMs = registered.leaseMs
     this.#heartbeatMs = registered.heartbeatMs
-    this.#options.onLease(this.#leaseMs)
+    this.#onLease()
     return registered.agentId
   }
 
@@ -110,8 +118,14 @@ export class ServerLink {
 
   close(): void {
     this.#closed.abort()
+    this.#contact.close()
     this.#heartbeat.now()
     this.#http.close()
+  }
+
+  #onLease(): void {
+    this.#contact.leaseGranted(this.#leaseMs)
+    this.#options.onLease(this.#leaseMs)
   }
 
   #onEvent(event: AgentEvent): void {

@@ -27,8 +27,53 @@ export function parseCsv(text: string): string[][] {
     .map((line) => line.split(',').map((cell) => cell.trim()))
 }
 
-/** The GPUs of this host, by index. */
-export async function findGpus(query: QueryGpus): Promise<Gpu[]> {
+/** What `nvidia-smi -L` prints; empty where there is none. Tests pass their own. */
+export type ListGpus = () => Promise<string>
+
+export const listNvidiaSmi: ListGpus = async () => {
+  try {
+    return (await run('nvidia-smi', ['-L'], { timeout: NVIDIA_SMI_MS })).stdout
+  } catch {
+    return ''
+  }
+}
+
+/** The GPUs of this host, by index; in place of one that is divided, its MIG devices. */
+export async function findGpus(query: QueryGpus, list: ListGpus): Promise<Gpu[]> {
+  const gpus = await findWholeGpus(query)
+  if (gpus.length === 0) return []
+  const devices = parseMigDevices(await list(), gpus)
+  return gpus.flatMap((gpu) => {
+    const parts = devices.filter(({ index }) => index === gpu.index)
+    return parts.length === 0 ? [gpu] : parts
+  })
+}
+
+/**
+ * The MIG devices in the output of `nvidia-smi -L`, each with the index of its GPU. Their memory is in the name of their
+ * profile, in GB: the driver gives a bit more than that.
+ */
+export function parseMigDevices(text: string, gpus: readonly Gpu[]): Gpu[] {
+  const devices: Gpu[] = []
+  let index: number | undefined
+  for (const line of text.split('\n')) {
+    const gpu = /^GPU (\d+):/.exec(line)
+    if (gpu) index = Number(gpu[1])
+    const [, profile, uuid] = /^\s+MIG (\S+)\s+Device\s+\d+: \(UUID: (MIG-[^)]+)\)/.exec(line) ?? []
+    if (index === undefined || profile === undefined || uuid === undefined) continue
+    const name = gpus.find((one) => one.index === index)?.name ?? 'GPU'
+    const memory = /\.(\d+)gb/.exec(profile)?.[1]
+    devices.push({
+      index,
+      uuid,
+      name: `${name} MIG ${profile}`,
+      ...(memory === undefined ? {} : { memoryBytes: Number(memory) * 1e9 }),
+    })
+  }
+  return devices
+}
+
+async function findWholeGpus(query: QueryGpus): Promise<Gpu[]> {
   const rows = await query('index,uuid,name,memory.total')
   return rows.flatMap(([index, uuid, name, mebibytes]) => {
     if (index === undefined || !/^\d+$/.test(index)) return []

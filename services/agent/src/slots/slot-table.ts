@@ -1,23 +1,34 @@
+import { chooseSlots, gpuKey, isMig } from '@sweep/spec/placement'
 import type { Gpu, Room, Shape, Slot } from '@sweep/spec/wire/agent-protocol'
 
-/**
- * Which slots a host offers. One per GPU; where there are none, half the CPUs. With both numbers given, slots share the
- * GPUs in turn.
- * @param gpus indices to use, all when undefined
- */
-export function makeSlots(
-  found: readonly Gpu[],
-  gpus: readonly number[] | undefined,
-  count: number | undefined,
-  cpus: number,
-): Slot[] {
-  // A GPU named by the user counts even where nvidia-smi is not there to confirm it.
-  const used = gpus === undefined ? found : gpus.map((index) => found.find((gpu) => gpu.index === index) ?? { index })
-  const slots = count ?? (used.length > 0 ? used.length : Math.max(1, Math.floor(cpus / 2)))
-  return Array.from({ length: slots }, (_, index) => {
-    const gpu = used.length === 0 ? undefined : used[index % used.length]
-    return gpu === undefined ? { index } : { index, gpu }
+export interface SlotChoice {
+  /** Indices of the GPUs to use, all when undefined. */
+  readonly gpus: readonly number[] | undefined
+  /** How many slots in all, which then share the GPUs in turn. */
+  readonly count?: number | undefined
+  /** Or how many there are to each GPU. */
+  readonly perGpu?: number | undefined
+}
+
+/** Which slots a host offers. One per GPU and per MIG device; where there are none, half the CPUs. */
+export function makeSlots(found: readonly Gpu[], choice: SlotChoice, cpus: number): Slot[] {
+  const { gpus, count, perGpu = 1 } = choice
+  const used = gpus === undefined ? found : gpus.flatMap((index) => devicesOf(found, index))
+  // What a MIG device is of a GPU is its share already.
+  const devices = used.flatMap((gpu) => Array.from({ length: isMig(gpu) ? 1 : perGpu }, () => gpu))
+  const slots = count ?? (devices.length > 0 ? devices.length : Math.max(1, Math.floor(cpus / 2)))
+  const places = Array.from({ length: slots }, (_, index) => devices[index % devices.length])
+  return places.map((gpu, index) => {
+    if (gpu === undefined) return { index }
+    const shares = places.filter((other) => other === gpu).length
+    return shares === 1 ? { index, gpu } : { index, gpu, shares }
   })
+}
+
+/** A GPU named by the user counts even where nvidia-smi is not there to confirm it. */
+function devicesOf(found: readonly Gpu[], index: number): readonly Gpu[] {
+  const devices = found.filter((gpu) => gpu.index === index)
+  return devices.length > 0 ? devices : [{ index }]
 }
 
 export interface Held {
@@ -51,6 +62,7 @@ export class SlotTable {
       gpuSlots: free.filter((slot) => slot.gpu !== undefined).length,
       cpus: Math.max(0, this.#capacity.cpus - sum(held.map((one) => one.cpus))),
       memoryBytes: Math.max(0, this.#capacity.memoryBytes - sum(held.map((one) => one.memoryBytes))),
+      free: free.map((slot) => slot.index),
     }
   }
 
@@ -62,7 +74,7 @@ export class SlotTable {
   take(shape: Shape): Held | null {
     const { room } = this
     if ((shape.cpus ?? 0) > room.cpus || (shape.memoryBytes ?? 0) > room.memoryBytes) return null
-    const slots = this.#choose(shape)
+    const slots = chooseSlots(this.#free(), shape)
     if (slots === null) return null
     return this.#hold({ slots, cpus: shape.cpus ?? 0, memoryBytes: shape.memoryBytes ?? 0 })
   }
@@ -90,36 +102,23 @@ export class SlotTable {
     const taken = new Set([...this.#held].flatMap((held) => held.slots.map((slot) => slot.index)))
     return this.slots.filter((slot) => !taken.has(slot.index))
   }
-
-  #choose(shape: Shape): Slot[] | null {
-    const free = this.#free()
-    const withGpu = free.filter((slot) => slot.gpu !== undefined)
-    const without = free.filter((slot) => slot.gpu === undefined)
-    // A trial that wants no GPU leaves those with one to others while it can.
-    if (shape.gpus === 0) return firstOf([...without, ...withGpu], 1)
-    if (shape.gpus === undefined) return firstOf([...withGpu, ...without], 1)
-    const seen = new Set<number>()
-    const distinct = withGpu.filter(
-      (slot) => slot.gpu !== undefined && !seen.has(slot.gpu.index) && seen.add(slot.gpu.index),
-    )
-    return firstOf(distinct, shape.gpus)
-  }
-}
-
-function firstOf(slots: readonly Slot[], count: number): Slot[] | null {
-  return slots.length < count ? null : slots.slice(0, count)
 }
 
 function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0)
 }
 
+/** The GPUs and MIG devices of the slots of one attempt, each once. */
+export function devicesHeld({ slots }: Held): Gpu[] {
+  return [...new Map(slots.flatMap(({ gpu }) => (gpu === undefined ? [] : [[gpuKey(gpu), gpu] as const]))).values()]
+}
+
 /**
  * `CUDA_VISIBLE_DEVICES` for the slots of one attempt; undefined leaves it as it is, where the host has no GPUs that we
- * know of. By index, not UUID: programs read it.
+ * know of. By index, not UUID: programs read it. MIG devices have no index of their own.
  */
 export function visibleDevices(held: Held, shape: Shape): string | undefined {
   if (shape.gpus === 0) return ''
-  const gpus = held.slots.flatMap((slot) => (slot.gpu === undefined ? [] : [slot.gpu.index]))
-  return gpus.length === 0 ? undefined : gpus.join(',')
+  const devices = devicesHeld(held).map((gpu) => (isMig(gpu) ? gpu.uuid : gpu.index))
+  return devices.length === 0 ? undefined : devices.join(',')
 }

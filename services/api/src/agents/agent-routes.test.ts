@@ -137,6 +137,16 @@ describe('claiming', () => {
     expect(await waiting).toHaveLength(1)
   })
 
+  test('gives trials of a launcher only to agents that have it', async () => {
+    const source = `${SWEEP_YAML}queue: pool-${pools}\nlauncher: docker\ncontainer: {image: x}\n`
+    const dockerSweep = await createTestSweep(api, source)
+    const [attemptId] = await controller.issue(dockerSweep, 1)
+    expect(await claim({ waitMs: 200 })).toEqual([])
+    const both = await registerTestAgent(api, { queues: [`pool-${pools}`], launchers: ['process', 'docker'] })
+    const [assignment] = await claim({}, both)
+    expect(assignment).toMatchObject({ attemptId, launcher: 'docker', container: { image: 'x', pull: 'missing' } })
+  })
+
   test('answers with nothing when the time is up', async () => {
     expect(await claim({ waitMs: 0 })).toEqual([])
     expect(await claim({ waitMs: 50 })).toEqual([])
@@ -166,9 +176,32 @@ describe('claiming', () => {
     const [large] = await controller.issue(big, 1)
     const [small] = await controller.issue(sweepId, 1)
     expect((await claim()).map((one) => one.attemptId)).toEqual([small])
-    const host = await registerTestAgent(api, { queues: [`pool-${pools}`] })
+    const slots = [0, 1, 2, 3].map((index) => ({ index, gpu: { index } }))
+    const host = await registerTestAgent(api, { queues: [`pool-${pools}`], slots })
     const room = { slots: 4, gpuSlots: 4, cpus: 8, memoryBytes: 8_000_000_000 }
     expect((await claim({ room }, host)).map((one) => one.attemptId)).toEqual([large])
+  })
+
+  test('leaves to others what requires labels or a GPU that it lacks', async () => {
+    const queue = `pool-${pools}`
+    const requires = 'requires: {labels: {zone: b}, gpu_model: A100, gpu_memory: 40GB}'
+    const [attempt] = await controller.issue(
+      await createTestSweep(api, `${SWEEP_YAML}queue: ${queue}\n${requires}\n`),
+      1,
+    )
+    const t4 = { index: 0, name: 'Tesla T4', memoryBytes: 16e9 }
+    const a100 = { index: 1, name: 'NVIDIA A100-SXM4-40GB', memoryBytes: 42e9 }
+    const mixed = [
+      { index: 0, gpu: t4 },
+      { index: 1, gpu: a100 },
+    ]
+    const zoneA = await registerTestAgent(api, { queues: [queue], slots: mixed, labels: { zone: 'a' } })
+    const zoneB = await registerTestAgent(api, { queues: [queue], slots: mixed, labels: { zone: 'b', disk: 'ssd' } })
+    const room = (free: number[]) => ({ ...ROOM, slots: free.length, gpuSlots: free.length, free })
+    expect(await claim({ room: room([0, 1]), waitMs: 100 }, zoneA)).toEqual([])
+    expect(await claim({ room: room([0]), waitMs: 100 }, zoneB)).toEqual([])
+    const [claimed] = await claim({ room: room([0, 1]) }, zoneB)
+    expect(claimed).toMatchObject({ attemptId: attempt, shape: { requires: { gpuModel: 'A100' } } })
   })
 
   test('hands attempts back that were claimed for a closed connection', async () => {

@@ -1,5 +1,6 @@
+import { hostname } from 'node:os'
 import { SweepError } from '@sweep/spec/errors'
-import { AgentId, attemptParts, newId } from '@sweep/spec/ids'
+import { AgentId, attemptParts } from '@sweep/spec/ids'
 import {
   AgentRegistered,
   type AttemptReport,
@@ -13,20 +14,30 @@ import {
   ReportsReply,
 } from '@sweep/spec/wire/agent-protocol'
 import { AgentList, AgentView } from '@sweep/spec/wire/api'
-import { type AgentRecord, drainAgent, getAgent, heartbeat, listAgents, registerAgent } from '@sweep/store/agents'
+import {
+  type AgentRecord,
+  drainAgent,
+  getAgent,
+  hasOtherAgents,
+  heartbeat,
+  listAgents,
+  registerAgent,
+} from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
+import { checkpointCopy } from '@sweep/store/checkpoints'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
 import { sweepDefinition } from '@sweep/store/sweeps'
-import { createToken, spendToken } from '@sweep/store/tokens'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { hasRole, principalName } from '../auth/principal.ts'
+import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { Notifier } from '../events/notifier.ts'
 import { SseStream } from '../events/sse.ts'
 import type { App } from '../http/app.ts'
+import { admit, agentToken } from './admit.ts'
 import { agentView } from './agent-view.ts'
 import { assignmentOf } from './assignment.ts'
+import { freeRoom } from './room.ts'
 
 const AgentPath = z.strictObject({ id: AgentId })
 
@@ -52,7 +63,7 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { id } = request.params
-      const isDraining = await drainAgent(database, id)
+      const isDraining = await drainAgent(database, id, `asked by ${principalName(request.principal)}`)
       const agent = await getAgent(database, id)
       if (agent === undefined) throw noAgent(id)
       if (!isDraining) throw new SweepError('conflict', `agent ${agent.name} is gone already`)
@@ -73,8 +84,8 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       },
     },
     async (request) => {
-      const { agentId, token } = await admit(request, context)
-      const agent = await registerAgent(database, agentId, request.body)
+      const { agentId, token, allowed } = await admit(request, context)
+      const agent = await registerAgent(database, agentId, request.body, allowed)
       const text = token ?? (await agentToken(agent, context))
       notifier.tell('agent_changed', [agentId])
       log.info({ agentId, name: agent.name, host: agent.host, slots: agent.slots.length }, 'agent registered')
@@ -142,52 +153,25 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
   )
 }
 
-/** Under which id and token an agent goes on: its own when it proves them, otherwise it needs a token. */
-async function admit(
-  request: FastifyRequest<{ Body: RegisterAgent }>,
-  { database, randomBytes, authenticator }: ApiContext,
-): Promise<{ agentId: AgentId; token: string | undefined }> {
-  const { principal, body } = request
-  if (principal.kind === 'agent') {
-    if (body.agentId !== undefined && body.agentId !== principal.agentId) {
-      throw new SweepError('forbidden', `this token belongs to agent ${principal.agentId}, not to ${body.agentId}`)
-    }
-    return { agentId: principal.agentId, token: (request.headers.authorization ?? '').replace(/^Bearer +/i, '') }
-  }
-  if (principal.kind === 'join' && !(await spendToken(database, principal.tokenId))) {
-    authenticator.forget()
-    throw new SweepError('unauthenticated', 'the join token has no use left', {
-      hint: 'Make another: `sweep token create --join`.',
-    })
-  }
-  // Somebody with rights of their own may take an agent over that has lost its token; a join token may not.
-  const keepsId = body.agentId !== undefined && hasRole(principal, 'operator')
-  const agentId = keepsId && body.agentId !== undefined ? body.agentId : AgentId.parse(newId(randomBytes))
-  return { agentId, token: undefined }
-}
-
-async function agentToken({ id, name }: AgentRecord, { database, randomBytes }: ApiContext): Promise<string> {
-  return (await createToken(database, randomBytes, { kind: 'agent', agentId: id, name })).text
-}
-
 /** Takes reports, and claims in passing what is at hand of the sweeps they are of. */
 async function ingest(
   agentId: AgentId,
   reports: readonly AttemptReport[],
   offer: Claim | undefined,
-  { broker, database, knownAgents, notifier, settings }: ApiContext,
+  { broker, clock, database, ingestLine, knownAgents, monitoring, notifier, settings }: ApiContext,
 ): Promise<{ statuses: readonly AttemptStatus[]; claimed: readonly ClaimedAttempt[] }> {
   const sweepIds = new Set(reports.map((report) => attemptParts(report.attemptId).sweepId))
   const agent = offer === undefined ? undefined : await knownAgents.get(agentId)
   const aside =
     offer !== undefined && agent?.state === 'ready'
-      ? broker.setAside({ ...offer, queues: agent.queues }, sweepIds)
+      ? broker.setAside({ ...agent, max: offer.max, room: freeRoom(offer.room, agent.slots) }, sweepIds)
       : undefined
   try {
     const along = { leaseMs: settings.leaseMs, attemptIds: aside?.attemptIds ?? [] }
-    const { claims, ...ingested } = await ingestReports(database, agentId, reports, along)
+    const { claims, ...ingested } = await ingestReports(database, agentId, reports, along, ingestLine.take)
     aside?.settle(claims)
     tellIngested(ingested, notifier)
+    monitoring.reported(reports, clock.now())
     return { statuses: ingested.statuses, claimed: claims.filter((one) => one.result === 'claimed') }
   } catch (error) {
     aside?.settle(null)
@@ -207,8 +191,9 @@ async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context
   const agent = await knownAgent(agentId, context)
   const gone = whenGone(reply)
   // An agent that drains still waits, so that it does not ask again and again.
-  const room = agent.state === 'ready' ? body.room : { ...body.room, slots: 0, gpuSlots: 0 }
-  const claimed = await context.broker.claim({ ...body, room, agentId, queues: agent.queues, gone })
+  const room = freeRoom(body.room, agent.state === 'ready' ? agent.slots : [])
+  const { labels, launchers, queues } = agent
+  const claimed = await context.broker.claim({ ...body, room, agentId, labels, launchers, queues, gone })
   return assign(agentId, claimed, reply, context)
 }
 
@@ -232,12 +217,25 @@ async function assign(
   if (gone.aborted) giveBackUnsent()
   else gone.addEventListener('abort', giveBackUnsent, { once: true })
   try {
-    const definitions = await Promise.all(claimed.map((one) => sweepDefinition(database, one.sweepId)))
-    return { assignments: claimed.map((one, i) => assignmentOf(one, at(definitions, i), attemptTokens)) }
+    const areKept = await keepsCheckpoints(agentId, context)
+    const assignments = claimed.map(async (one) => {
+      const { sweepId, trial } = one
+      const restore = one.restore === null ? undefined : await checkpointCopy(database, sweepId, trial, one.restore)
+      return assignmentOf(one, await sweepDefinition(database, sweepId), { restore, areKept }, attemptTokens)
+    })
+    return { assignments: await Promise.all(assignments) }
   } catch (error) {
     void giveBack(agentId, claimed, context)
     throw error
   }
+}
+
+/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
+async function keepsCheckpoints(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
+  const { checkpoints } = settings.objects
+  if (checkpoints !== 'auto') return checkpoints === 'always'
+  const agent = await knownAgents.get(agentId)
+  return agent?.host !== hostname() || hasOtherAgents(database, agentId)
 }
 
 /** Aborts when the connection of a request closes, which it also does after the whole reply was sent. */
@@ -270,10 +268,4 @@ async function knownAgent(id: AgentId, { knownAgents }: ApiContext): Promise<Age
 
 function noAgent(id: AgentId): SweepError {
   return new SweepError('not-found', `there is no agent ${id}`, { hint: 'List them with `sweep agent ls`.' })
-}
-
-function at<T>(list: readonly T[], index: number): T {
-  const item = list[index]
-  if (item === undefined) throw new RangeError(`no item ${index}`)
-  return item
 }

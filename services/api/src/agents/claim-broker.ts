@@ -1,13 +1,14 @@
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import { type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
-import { type ClaimedAttempt, type ClaimResult, claimAttempts } from '@sweep/store/attempts'
+import type { ClaimedAttempt, ClaimResult } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { loadPool } from '@sweep/store/pool'
 import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
+import type { IngestLine } from './ingest-line.ts'
 import { howManyFit, takeRoom } from './room.ts'
-import { newTicketLine, retryHeld, type TicketLine, withdrawTickets } from './ticket-line.ts'
+import { newTicketLine, retryHeld, type Served, serves, type TicketLine, withdrawTickets } from './ticket-line.ts'
 import { TicketSupply } from './ticket-supply.ts'
 import { type ClaimRequest, WaitingAgent } from './waiting-agent.ts'
 
@@ -28,6 +29,7 @@ export interface ClaimBrokerOptions {
   readonly database: Database
   readonly queue: TicketQueue
   readonly hub: EventHub
+  readonly ingestLine: IngestLine
   readonly leaseMs: number
   readonly log: Logger
   /** Tells all APIs that a queue has got tickets. */
@@ -92,12 +94,12 @@ export class ClaimBroker {
    * Takes tickets at hand that fit and belong to these sweeps, from the head of each line: whoever reports of a sweep
    * locks its row anyway, and can claim in passing.
    */
-  setAside(request: Pick<ClaimRequest, 'queues' | 'room' | 'max'>, sweepIds: ReadonlySet<SweepId>): Aside {
+  setAside(request: Pick<ClaimRequest, keyof Served | 'room' | 'max'>, sweepIds: ReadonlySet<SweepId>): Aside {
     let { room } = request
     const taken = new Map<TicketLine, AttemptId[]>()
     let left = this.#isClosed ? 0 : request.max
     for (const line of this.#lines.values()) {
-      if (!request.queues.includes(line.queue)) continue
+      if (!serves(request, line)) continue
       const most = Math.min(left, howManyFit(room, line.shape))
       const other = line.ready.findIndex((id) => !sweepIds.has(attemptParts(id).sweepId))
       const ids = line.ready.splice(0, other === -1 ? most : Math.min(most, other))
@@ -169,11 +171,12 @@ export class ClaimBroker {
     const wanted = new Set<string>()
     for (const sweep of sweeps) {
       if (sweep.outstanding <= sweep.running) continue
-      const name = queueName(sweep.queue, sweep.shape)
+      const { launcher, queue, shape } = sweep
+      const name = queueName(queue, shape, launcher)
       wanted.add(name)
       let line = this.#lines.get(name)
       if (line === undefined) {
-        line = newTicketLine(name, sweep.queue, sweep.shape)
+        line = newTicketLine({ name, queue, shape, launcher })
         this.#lines.set(name, line)
       }
       line.mayHaveTickets = true
@@ -215,14 +218,14 @@ export class ClaimBroker {
   }
 
   async #claimFor(line: TicketLine, agent: WaitingAgent, ids: readonly AttemptId[]): Promise<void> {
-    const { database, leaseMs, log } = this.#options
+    const { ingestLine, leaseMs, log } = this.#options
     const { agentId, gone } = agent.request
     const claimed: ClaimedAttempt[] = []
     if (gone.aborted) {
       line.ready.unshift(...ids)
     } else {
       try {
-        for (const result of await claimAttempts(database, { agentId, leaseMs, attemptIds: ids })) {
+        for (const result of await ingestLine.claim(agentId, leaseMs, ids)) {
           if (result.result === 'claimed') claimed.push(result)
           else if (result.result === 'held') line.held.add(result.attemptId)
         }
@@ -242,8 +245,7 @@ export class ClaimBroker {
   #finishImpatient(): void {
     for (const agent of this.#waiting) {
       if (agent.request.waitMs > 0 || agent.isBusy) continue
-      const { queues } = agent.request
-      const mayGet = [...this.#lines.values()].some((line) => line.isTaking && queues.includes(line.queue))
+      const mayGet = [...this.#lines.values()].some((line) => line.isTaking && serves(agent.request, line))
       if (!mayGet) agent.finish()
     }
   }

@@ -1,11 +1,13 @@
 import type { AttemptId } from '@sweep/spec/ids'
+import { hasLabels } from '@sweep/spec/placement'
 import type { Shape } from '@sweep/spec/wire/agent-protocol'
 
-/** One ticket queue, that is one pool and one shape, and what this process has taken out of it. */
+/** One ticket queue, that is one pool, one shape (with what it requires) and one launcher, and what this process has taken out of it. */
 export interface TicketLine {
   readonly name: string
   readonly queue: string
   readonly shape: Shape
+  readonly launcher: string
   /** There may be tickets in it. */
   mayHaveTickets: boolean
   isTaking: boolean
@@ -20,11 +22,26 @@ export interface TicketLine {
   idleTimer: NodeJS.Timeout | undefined
 }
 
-export function newTicketLine(name: string, queue: string, shape: Shape): TicketLine {
+export function newTicketLine(line: Pick<TicketLine, 'name' | 'queue' | 'shape' | 'launcher'>): TicketLine {
   return {
-    ...{ name, queue, shape, mayHaveTickets: false, isTaking: false, ready: [], held: new Set<AttemptId>() },
+    ...line,
+    ...{ mayHaveTickets: false, isTaking: false, ready: [], held: new Set<AttemptId>() },
     ...{ heldTimer: undefined, idleTimer: undefined, usedAt: Number.NEGATIVE_INFINITY },
   }
+}
+
+/** Of an agent, what decides which lines it is served from. */
+export interface Served {
+  /** Pools that the agent serves. */
+  readonly queues: readonly string[]
+  /** What it can launch. */
+  readonly launchers: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+}
+
+/** Whether an agent may have what is in a line, if there is room. */
+export function serves(agent: Served, { queue, launcher, shape }: TicketLine): boolean {
+  return agent.queues.includes(queue) && agent.launchers.includes(launcher) && hasLabels(agent.labels, shape.requires)
 }
 
 /** Tries the attempts that were held back once more, before the others. */

@@ -1,14 +1,12 @@
 import type { AgentId } from '@sweep/spec/ids'
-import type { Room } from '@sweep/spec/wire/agent-protocol'
+import type { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
-import { howManyFit, takeRoom } from './room.ts'
-import type { TicketLine } from './ticket-line.ts'
+import { type FreeRoom, howManyFit, takeRoom } from './room.ts'
+import { type Served, serves, type TicketLine } from './ticket-line.ts'
 
-export interface ClaimRequest {
+export interface ClaimRequest extends Served {
   readonly agentId: AgentId
-  /** Pools that the agent serves. */
-  readonly queues: readonly string[]
-  readonly room: Room
+  readonly room: FreeRoom
   readonly max: number
   readonly waitMs: number
   /** Aborts when nobody waits for the answer any more. */
@@ -20,9 +18,11 @@ export class WaitingAgent {
   readonly request: ClaimRequest
   readonly #onAnswer: (claimed: ClaimedAttempt[]) => void
   readonly #claimed: ClaimedAttempt[] = []
+  /** What is, or was, claimed for it. */
+  readonly #reserved = new Map<Shape, number>()
   /** Attempts it may still take, and the room for them, less what is being claimed for it just now. */
   #left: number
-  #room: Room
+  #room: FreeRoom
   /** Claims under way for it. */
   #busy = 0
   #isOver = false
@@ -39,14 +39,15 @@ export class WaitingAgent {
   }
 
   /** How many tickets of a line it could use now. */
-  wants({ queue, shape }: TicketLine): number {
-    if (this.#isOver || this.#claimed.length > 0 || !this.request.queues.includes(queue)) return 0
-    return Math.min(this.#left, howManyFit(this.#room, shape))
+  wants(line: TicketLine): number {
+    if (this.#isOver || this.#claimed.length > 0 || !serves(this.request, line)) return 0
+    return Math.min(this.#left, howManyFit(this.#room, line.shape))
   }
 
   /** So many tickets of a line are being claimed for it; `claimed` must be called. */
   reserve({ shape }: TicketLine, count: number): void {
     this.#left -= count
+    this.#reserved.set(shape, (this.#reserved.get(shape) ?? 0) + count)
     this.#room = takeRoom(this.#room, shape, count)
     this.#busy += 1
   }
@@ -54,8 +55,11 @@ export class WaitingAgent {
   /** What came of `count` tickets that were reserved. */
   claimed({ shape }: TicketLine, count: number, claimed: readonly ClaimedAttempt[]): void {
     this.#claimed.push(...claimed)
-    this.#left -= claimed.length - count
-    this.#room = takeRoom(this.#room, shape, claimed.length - count)
+    if (claimed.length < count) {
+      this.#left += count - claimed.length
+      this.#reserved.set(shape, (this.#reserved.get(shape) ?? 0) + claimed.length - count)
+      this.#room = [...this.#reserved].reduce((room, [one, taken]) => takeRoom(room, one, taken), this.request.room)
+    }
     this.#busy -= 1
     if (this.#busy === 0 && (this.#claimed.length > 0 || this.#isOver)) this.#answer()
   }

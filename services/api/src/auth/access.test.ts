@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { newId } from '@sweep/spec/ids'
-import type { Claim } from '@sweep/spec/wire/agent-protocol'
+import { AgentRegistered, type Claim } from '@sweep/spec/wire/agent-protocol'
 import { createToken, keepToken } from '@sweep/store/tokens'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import {
@@ -170,6 +170,47 @@ describe('tokens', () => {
     expect((await api.call('POST', '/agents', { token, body: register })).status).toBe(200)
     expect((await api.call('POST', '/agents', { token, body: register })).status).toBe(401)
   })
+
+  test('to join with for some queues let an agent serve no others, then or when it comes back', async () => {
+    const body = { kind: 'join', name: 'gpus', queues: ['a100', 'h100'], uses: 2 }
+    const made = await api.call('POST', '/tokens', { token: api.tokens.admin, body })
+    const { id, token } = made.body as { id: number; token: string }
+    const register = (queues: string[], using: string, agentId?: string) => {
+      const about = { name: 'a', host: 'h', slots: [{ index: 0 }], cpus: 1, memoryBytes: 1, version: '1' }
+      const body = { ...about, launchers: ['process'], queues, ...(agentId === undefined ? {} : { agentId }) }
+      return api.call('POST', '/agents', { token: using, body })
+    }
+    const refused = await register(['a100', 'default'], token)
+    expect(refused.status).toBe(403)
+    expect(refused.body).toMatchObject({
+      code: 'forbidden',
+      message: 'an agent with this token may serve a100, h100, but not default',
+    })
+    const joined = await register(['a100'], token)
+    const { agentId, token: own } = AgentRegistered.parse(joined.body)
+    // The refusal has cost no use.
+    const listed = await api.call('GET', '/tokens', { token: api.tokens.admin })
+    expect(listed.body).toMatchObject({
+      tokens: expect.arrayContaining([expect.objectContaining({ id, queues: ['a100', 'h100'], usesLeft: 1 })]),
+    })
+    expect((await register(['default'], own, agentId)).status).toBe(403)
+    expect((await register(['h100', 'a100'], own, agentId)).status).toBe(200)
+    expect((await register(['default'], own, agentId)).status).toBe(403)
+    expect((await api.call('DELETE', `/tokens/${id}`, { token: api.tokens.admin })).status).toBe(204)
+    expect((await register(['a100'], token)).status).toBe(401)
+    expect((await register(['a100'], own, agentId)).status).toBe(200)
+    // Somebody with rights of their own may lift the limit.
+    expect((await register(['default'], api.tokens.operator, agentId)).status).toBe(200)
+    expect((await register(['default'], own, agentId)).status).toBe(200)
+  })
+
+  test.each([{ queues: [] }, { queues: ['No Queue'] }, { uses: 0 }, { uses: 1.5 }])(
+    'to join with are refused with %j',
+    async (wrong) => {
+      const body = { kind: 'join', name: 'wrong', ...wrong }
+      expect((await api.call('POST', '/tokens', { token: api.tokens.admin, body })).status).toBe(400)
+    },
+  )
 
   test.each(['Basic YTpi', 'Bearer', 'Bearer  ', 'Bearer a b', `Bearer ${'x'.repeat(500)}`, 'swp_user_x'])(
     'in the header %j are refused',

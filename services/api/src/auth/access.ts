@@ -46,6 +46,10 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return principal.kind === 'join' || principal.kind === 'agent' || hasRole(principal, 'operator')
     case 'trial':
       return hasRole(principal, 'viewer') || isOwnTrial(principal, request)
+    case 'download':
+      return hasRole(principal, 'viewer') || principal.kind === 'agent'
+    case 'upload':
+      return hasRole(principal, 'operator') || principal.kind === 'agent'
   }
 }
 
@@ -72,5 +76,9 @@ function describe(access: Exclude<Access, 'public'>): string {
       return 'a token that agents may join with'
     case 'trial':
       return 'the token of a user or of this very trial'
+    case 'download':
+      return 'the token of a user or of an agent'
+    case 'upload':
+      return 'the token of a user who is at least operator, or of an agent'
   }
 }

@@ -107,7 +107,7 @@ function principalOf(record: TokenRecord): Principal {
     case 'user':
       return { kind: 'user', tokenId, name: record.name, role: record.role }
     case 'join':
-      return { kind: 'join', tokenId, name: record.name }
+      return { kind: 'join', tokenId, name: record.name, queues: record.queues }
     case 'agent':
       return { kind: 'agent', tokenId, agentId: record.agentId }
   }

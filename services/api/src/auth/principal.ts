@@ -9,7 +9,13 @@ export type Principal =
   /** Somebody at this machine without a token, where the settings let such readers in. */
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'user'; readonly tokenId: number; readonly name: string; readonly role: Role }
-  | { readonly kind: 'join'; readonly tokenId: number; readonly name: string }
+  /** `queues`: those that agents may serve which join with it, null for any. */
+  | {
+      readonly kind: 'join'
+      readonly tokenId: number
+      readonly name: string
+      readonly queues: readonly string[] | null
+    }
   | { readonly kind: 'agent'; readonly tokenId: number; readonly agentId: AgentId }
   | { readonly kind: 'trial'; readonly attemptId: AttemptId; readonly epoch: number }
 

@@ -48,9 +48,7 @@ export function addTokenRoutes(app: App, context: ApiContext): void {
       const { id, text } = await createToken(
         database,
         randomBytes,
-        body.kind === 'user'
-          ? { kind: 'user', name: body.name, role: body.role, ...expires }
-          : { kind: 'join', name: body.name, ...expires, ...(body.uses === undefined ? {} : { uses: body.uses }) },
+        body.kind === 'user' ? { kind: 'user', name: body.name, role: body.role, ...expires } : { ...body, ...expires },
       )
       log.info({ tokenId: id, kind: body.kind, by: principalName(request.principal) }, 'token made')
       return reply.status(201).send({ id, token: text })
@@ -96,5 +94,8 @@ function tokenView(token: TokenRecord): TokenView {
     role: token.kind === 'user' ? token.role : null,
     agentId: token.kind === 'agent' ? token.agentId : null,
     createdAt: token.createdAt.toISOString(),
+    ...(token.kind === 'join' && token.queues !== null ? { queues: [...token.queues] } : {}),
+    ...(token.kind === 'join' && token.usesLeft !== null ? { usesLeft: token.usesLeft } : {}),
+    ...(token.expiresAt === null ? {} : { expiresAt: token.expiresAt.toISOString() }),
   }
 }

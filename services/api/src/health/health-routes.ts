@@ -1,10 +1,7 @@
 import { Health } from '@sweep/spec/wire/api'
-import { newestMigration } from '@sweep/store/migrate'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
-
-/** Longer than any healthy answer, shorter than the patience of a probe. */
-const PATIENCE_MS = 3000
+import { askDatabase } from './database-health.ts'
 
 export function addHealthRoutes(app: App, { database, log, settings }: ApiContext): void {
   app.get(
@@ -14,7 +11,7 @@ export function addHealthRoutes(app: App, { database, log, settings }: ApiContex
       schema: { summary: 'Whether the server and its database work', response: { 200: Health, 503: Health } },
     },
     async (_request, reply): Promise<Health> => {
-      const migration = await within(PATIENCE_MS, newestMigration(database)).catch((error: unknown) => {
+      const migration = await askDatabase(database).catch((error: unknown) => {
         log.warn({ err: error }, 'database does not answer')
         return undefined
       })
@@ -28,16 +25,4 @@ export function addHealthRoutes(app: App, { database, log, settings }: ApiContex
       return { status: 'ok', version, database: 'ok', migration }
     },
   )
-}
-
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error('no answer in time')), ms)
-  })
-  try {
-    return await Promise.race([work, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -9,13 +9,16 @@ export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerRespo
 /**
  * Who may call a route. Every route says so; one that does not is refused when the server starts.
  * `agent` lets in the agent named by `:id` and nobody else; `join` lets in join tokens, agents and operators;
- * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`.
+ * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`; `download` viewers and agents;
+ * `upload` operators and agents.
  */
-export type Access = 'public' | 'viewer' | 'operator' | 'admin' | 'agent' | 'join' | 'trial'
+export type Access = 'public' | 'viewer' | 'operator' | 'admin' | 'agent' | 'join' | 'trial' | 'download' | 'upload'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
+    /** Its body is bytes, of any number, instead of JSON. */
+    takesBytes?: boolean
   }
   interface FastifyRequest {
     principal: Principal

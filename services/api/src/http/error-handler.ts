@@ -66,7 +66,7 @@ export function asSweepError(error: unknown): SweepError {
 
 /** What exactly does not answer, and where, is for the log; it is nothing to whoever asks. */
 function away(error: SweepError): SweepError {
-  return new SweepError('unavailable', 'the server cannot reach its database or queue just now', {
+  return new SweepError('unavailable', 'the server cannot reach its database, queue or object store just now', {
     hint: 'Nothing is lost; try again in a few seconds.',
     cause: error,
   })

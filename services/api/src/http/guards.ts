@@ -4,6 +4,7 @@ import type { App } from './app.ts'
 
 const LOCAL_NAMES = ['localhost', '127.0.0.1', '[::1]']
 const WRITES = new Set(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+const BYTES_TYPE = /^application\/octet-stream$/i
 /** Exactly this: tolerant readings of the header have let bodies past validation before (CVE-2025-32442, -2026-25223). */
 const JSON_TYPE = /^application\/json(; ?charset=utf-8)?$/i
 
@@ -67,11 +68,12 @@ function checkContentType(request: FastifyRequest): void {
     throw new SweepError('unsupported-media-type', 'compressed bodies are not read; send the JSON as it is')
   }
   const type = headers['content-type']
+  const takesBytes = request.routeOptions.config.takesBytes === true
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  if (type === undefined ? hasBody : !JSON_TYPE.test(type)) {
+  if (type === undefined ? hasBody : !(takesBytes ? BYTES_TYPE : JSON_TYPE).test(type)) {
     throw new SweepError(
       'unsupported-media-type',
-      `the body must be application/json, not ${JSON.stringify(type ?? 'of unknown type')}`,
+      `the body must be ${takesBytes ? 'application/octet-stream' : 'application/json'}, not ${JSON.stringify(type ?? 'of unknown type')}`,
     )
   }
 }

@@ -25,6 +25,7 @@ import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { codeOf } from './sweep-code.ts'
 import { factView, sweepDetail, sweepView } from './sweep-view.ts'
 import { withEarlierSweeps } from './warm-start.ts'
 
@@ -103,7 +104,8 @@ export function addSweepRoutes(app: App, context: ApiContext): void {
       const document = await withEarlierSweeps(database, written)
       const id = SweepId.parse(newId(randomBytes))
       const name = document.name ?? nameFrom(file, workdir)
-      const sweep = await createSweep(database, { id, name, document, source, file, workdir })
+      const code = codeOf(document, request.body.code)
+      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code })
       notifier.tell('sweep_changed', [id])
       log.info({ sweepId: id, by: principalName(request.principal) }, 'sweep created')
       return reply.status(201).send({ sweep: sweepView(sweep), warnings })

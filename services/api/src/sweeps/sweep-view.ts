@@ -1,10 +1,11 @@
+import type { Metric } from '@sweep/spec/document/sweep-document'
 import type { Fact } from '@sweep/spec/facts'
-import type { FactView, SweepDetail, SweepView } from '@sweep/spec/wire/api'
+import type { FactView, Objective, SweepDetail, SweepView } from '@sweep/spec/wire/api'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import type { SweepDefinition } from '@sweep/store/sweeps'
 
 export function sweepView(sweep: SweepRecord): SweepView {
-  const { best, metric } = sweep
+  const { best, metric, objectives, constraints } = sweep
   return {
     id: sweep.id,
     name: sweep.name,
@@ -12,7 +13,9 @@ export function sweepView(sweep: SweepRecord): SweepView {
     state: sweep.state,
     reason: sweep.reason ?? sweep.waiting,
     method: sweep.method,
-    metric: metric === null ? null : { name: metric.name, goal: metric.goal },
+    metric: metric === null ? null : objectiveView(metric),
+    ...(objectives === null ? {} : { objectives: objectives.map(objectiveView) }),
+    ...(constraints === null ? {} : { constraints: [...constraints] }),
     trials: sweep.trials,
     best: best === null ? null : { trial: best.trial, value: best.value, config: best.config },
     parallelism: sweep.parallelism,
@@ -24,9 +27,13 @@ export function sweepView(sweep: SweepRecord): SweepView {
   }
 }
 
+function objectiveView({ name, goal }: Metric): Objective {
+  return { name, goal }
+}
+
 export function sweepDetail(sweep: SweepRecord, definition: SweepDefinition): SweepDetail {
-  const { document, source, workdir } = definition
-  return { ...sweepView(sweep), document, source, workdir }
+  const { document, source, workdir, code } = definition
+  return { ...sweepView(sweep), document, source, workdir, code }
 }
 
 export function factView({ seq, at, ...body }: Fact): FactView {

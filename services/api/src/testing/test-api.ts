@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import { type AgentId, AttemptId, SweepId } from '@sweep/spec/ids'
@@ -24,6 +27,13 @@ export const SETTINGS: ApiSettings = {
   leaseMs: 30_000,
   requestTimeoutMs: 30_000,
   version: '1.2.3',
+  objects: {
+    // Nowhere; `testApi` has a folder of its own.
+    place: { kind: 'folder', folder: '/dev/null/objects', isDefault: true },
+    quotaBytes: undefined,
+    bestKept: 5,
+    checkpoints: 'auto',
+  },
 }
 
 export interface Reply {
@@ -64,7 +74,9 @@ export async function testApi(settings: Partial<ApiSettings> = {}): Promise<Test
   }
   const log = pino({ level: process.env['SWEEP_TEST_LOG'] ?? 'silent' })
   const clock = { now: () => performance.timeOrigin + performance.now() }
-  const api = await startApi({ ...SETTINGS, ...settings }, { database, queue, clock, randomBytes, log })
+  const folder = await mkdtemp(join(tmpdir(), 'sweep-test-objects-'))
+  const objects = { ...SETTINGS.objects, place: { kind: 'folder', folder } as const }
+  const api = await startApi({ ...SETTINGS, objects, ...settings }, { database, queue, clock, randomBytes, log })
   return {
     api,
     database,
@@ -89,6 +101,7 @@ export async function testApi(settings: Partial<ApiSettings> = {}): Promise<Test
       await api.close()
       await queue.close()
       await own.drop()
+      await rm(folder, { recursive: true, force: true })
     },
   }
 }

@@ -9,8 +9,7 @@ import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { knownSweep } from '../sweeps/sweep-routes.ts'
-import { knownTrial, TrialPath, tellQueued } from './trial-routes.ts'
-import { trialView } from './trial-view.ts'
+import { knownTrial, shownTrial, TrialPath, tellQueued } from './trial-routes.ts'
 
 const STOPS = [
   ['stop', 'stopped', 'End the running trial; what it reported counts'],
@@ -30,7 +29,7 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
         const by = principalName(request.principal)
         await stopTrial({ id, number, action, reason, by }, context)
         log.info({ sweepId: id, trial: number, action, by }, 'trial controlled')
-        return trialView(await knownTrial(id, number, context))
+        return shownTrial(id, number, context)
       },
     )
   }
@@ -53,7 +52,7 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
         case 'requeued':
           tellQueued(id, result.attempt, context)
           log.info({ sweepId: id, trial: number, by }, 'trial requeued')
-          return trialView(await knownTrial(id, number, context))
+          return shownTrial(id, number, context)
         case 'refused':
           throw new SweepError(
             'conflict',
@@ -66,7 +65,7 @@ export function addTrialControlRoutes(app: App, context: ApiContext): void {
           throw new SweepError('conflict', `sweep ${id} takes no more trials: it is over, or about to be`)
         case 'not-found':
           await knownSweep(id, context)
-          return trialView(await knownTrial(id, number, context))
+          return shownTrial(id, number, context)
         default:
           return assertNever(result)
       }

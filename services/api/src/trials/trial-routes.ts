@@ -4,7 +4,6 @@ import { SweepId } from '@sweep/spec/ids'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { EnqueueTrial, Leaderboard, TrialDetail, TrialList, TrialView } from '@sweep/spec/wire/api'
 import { listAttempts } from '@sweep/store/attempt-record'
-import { leaderboard } from '@sweep/store/leaderboard'
 import { metricNames } from '@sweep/store/metrics'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { QueuedAttempt, TrialRecord } from '@sweep/store/trial-record'
@@ -14,8 +13,9 @@ import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
-import { knownSweep, noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
+import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
+import { trialLeaderboard } from './trial-leaderboard.ts'
 import { attemptView, leaderboardRow, trialView } from './trial-view.ts'
 
 export const TrialPath = z.strictObject({ id: SweepId, number: z.coerce.number().int().min(1).max(999_999_999) })
@@ -38,7 +38,7 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     {
       config: { access: 'viewer' },
       schema: {
-        summary: 'Trials from best to worst; those without a finite value last',
+        summary: 'Trials from best to worst, with several objectives by fronts; infeasible ones come after the others',
         params: SweepPath,
         querystring: TrialQuery,
         response: { 200: Leaderboard },
@@ -46,13 +46,13 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { state, limit, after } = request.query
-      const page = await leaderboard(database, {
-        sweepId: request.params.id,
+      const sweep = await sweepDefinition(database, request.params.id)
+      const page = await trialLeaderboard(database, sweep, {
         limit,
         ...(state === undefined ? {} : { states: state }),
         ...(after === undefined ? {} : { after }),
       })
-      return { rows: page.rows.map(leaderboardRow), next: page.next }
+      return { rows: page.rows.map((row) => leaderboardRow(row, sweep.document)), next: page.next }
     },
   )
 
@@ -69,7 +69,7 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { state, limit, after } = request.query
-      const { id } = await knownSweep(request.params.id, context)
+      const { id, document } = await sweepDefinition(database, request.params.id)
       const trials = await listTrials(database, {
         sweepId: id,
         limit: limit + 1,
@@ -78,7 +78,8 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
       })
       const page = trials.slice(0, limit)
       const last = trials.length > limit ? page.at(-1) : undefined
-      return { trials: page.map(trialView), next: last === undefined ? null : encodeCursor(last.number) }
+      const shown = page.map((trial) => trialView(trial, document))
+      return { trials: shown, next: last === undefined ? null : encodeCursor(last.number) }
     },
   )
 
@@ -104,7 +105,7 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         case 'created':
           tellQueued(id, result.attempt, context)
           log.info({ sweepId: id, trial: result.number, by }, 'config enqueued')
-          return reply.status(201).send(trialView(await knownTrial(id, result.number, context)))
+          return reply.status(201).send(await shownTrial(id, result.number, context))
         case 'duplicate':
           throw new SweepError('conflict', `trial ${result.number} of sweep ${id} has this config already`, {
             hint: 'Ask for a repeat to run it once more.',
@@ -132,12 +133,12 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { id, number } = request.params
-      const trial = await knownTrial(id, number, context)
+      const trial = await shownTrial(id, number, context)
       const [attempts, names] = await Promise.all([
         listAttempts(database, id, number),
         metricNames(database, id, number),
       ])
-      return { ...trialView(trial), attemptList: attempts.map(attemptView), metricNames: names }
+      return { ...trial, attemptList: attempts.map(attemptView), metricNames: names }
     },
   )
 }
@@ -151,6 +152,12 @@ export async function knownTrial(id: SweepId, number: number, { database }: ApiC
     })
   }
   return trial
+}
+
+/** @throws SweepError `not-found` */
+export async function shownTrial(id: SweepId, number: number, context: ApiContext): Promise<TrialView> {
+  const trial = await knownTrial(id, number, context)
+  return trialView(trial, (await sweepDefinition(context.database, id)).document)
 }
 
 /** The controller makes the ticket; this wakes it. */

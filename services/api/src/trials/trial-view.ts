@@ -1,8 +1,12 @@
+import { type Aims, isFeasible } from '@sweep/spec/objectives'
 import type { AttemptView, LeaderboardRow, TrialView } from '@sweep/spec/wire/api'
 import type { AttemptRecord } from '@sweep/store/attempt-record'
+import { valuesOf } from '@sweep/store/side-values'
 import type { TrialRecord } from '@sweep/store/trial-record'
+import type { RankedTrials } from './trial-leaderboard.ts'
 
-export function trialView(trial: TrialRecord): TrialView {
+export function trialView(trial: TrialRecord, aims: Aims): TrialView {
+  const values = valuesOf(aims, trial.value, trial.sideValues)
   return {
     id: trial.id,
     number: trial.number,
@@ -11,6 +15,8 @@ export function trialView(trial: TrialRecord): TrialView {
     source: trial.source,
     ...(trial.parent === null ? {} : { parent: trial.parent }),
     value: trial.value,
+    ...(values === undefined ? {} : { values: { ...values } }),
+    ...(aims.constraints === undefined ? {} : { feasible: isFeasible(aims.constraints, values ?? {}) }),
     lastValue: trial.lastValue,
     lastStep: trial.lastStep,
     reports: trial.reports,
@@ -24,8 +30,9 @@ export function trialView(trial: TrialRecord): TrialView {
   }
 }
 
-export function leaderboardRow(trial: TrialRecord & { readonly rank: number | null }): LeaderboardRow {
-  return { ...trialView(trial), rank: trial.rank }
+export function leaderboardRow(trial: RankedTrials['rows'][number], aims: Aims): LeaderboardRow {
+  const { rank, isOnFront } = trial
+  return { ...trialView(trial, aims), rank, ...(isOnFront === undefined ? {} : { front: isOnFront }) }
 }
 
 export function attemptView(attempt: AttemptRecord): AttemptView {

@@ -1,5 +1,5 @@
 import { shapeKey } from '@sweep/spec/queue-name'
-import { fits } from './capacity.ts'
+import { fits, serves } from './capacity.ts'
 import type { AgentView, SweepView } from './view.ts'
 
 /**
@@ -48,10 +48,10 @@ export class Occupancy {
   }
 
   #kind(sweep: SweepView): Kind {
-    const key = `${sweep.queue} ${shapeKey(sweep.shape)}`
+    const key = `${sweep.queue} ${shapeKey(sweep.shape)} ${sweep.launcher}`
     const known = this.#kinds.get(key)
     if (known) return known
-    const all = this.#agents.map((agent) => (agent.queues.includes(sweep.queue) ? fits(agent, sweep.shape) : 0))
+    const all = this.#agents.map((agent) => (serves(agent, sweep) ? fits(agent, sweep.shape) : 0))
     const kind: Kind = { fits: all, capacity: all.reduce((sum, fit) => sum + fit, 0), used: 0 }
     this.#kinds.set(key, kind)
     return kind

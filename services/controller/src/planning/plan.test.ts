@@ -246,10 +246,46 @@ describe('shapes', () => {
 describe('why a sweep waits', () => {
   const reason = (agents: readonly AgentView[], one: SweepView) => waiting(plan({ agents, sweeps: [one] }), one.id)
 
+  test('what an agent lacks of what the sweep requires, the nearest first', () => {
+    const zoneA = agent({ name: 'host-3', labels: { zone: 'a' } })
+    const labels = { zone: 'b' }
+    expect(reason([zoneA], sweep('a', { shape: { requires: { labels } } }))).toBe(
+      'no agent fits what a trial needs; the nearest, host-3, has zone=a, not zone=b',
+    )
+    expect(reason([agent()], sweep('a', { shape: { requires: { labels } } }))).toMatch(/has no label zone=b$/)
+    const t4 = { index: 0, name: 'Tesla T4', memoryBytes: 16 * GIB }
+    const small = agent({ name: 'small', labels, slots: [{ index: 0, gpu: t4 }] })
+    const shape = { requires: { labels, gpuModel: 'A100', gpuMemoryBytes: 40 * GIB } }
+    expect(reason([zoneA, small], sweep('a', { shape }))).toBe(
+      'no agent fits what a trial needs; the nearest, small, has Tesla T4 (16 GiB), not A100 with 40 GiB',
+    )
+    const mixed = [
+      { index: 0, gpu: t4 },
+      { index: 1, gpu: { index: 1, name: 'NVIDIA A100', memoryBytes: 40 * GIB } },
+    ]
+    expect(reason([agent({ labels, slots: mixed })], sweep('a', { shape: { ...shape, gpus: 2 } }))).toMatch(
+      /has 1 of the 2 GPUs that are A100 with 40 GiB$/,
+    )
+  })
+
+  test('capacity counts only agents, and GPUs, that are what the sweep requires', () => {
+    const labels = { zone: 'b' }
+    const agents = [agent({ slots: 5 }), agent({ name: 'two', slots: 3, labels })]
+    expect(created(plan({ agents, sweeps: [sweep('a', { shape: { requires: { labels } } })] }))).toEqual({ a: 3 })
+  })
+
+  test('trials that are queued for an agent that has gone say so though all are issued', () => {
+    const mine = { created: 4, maxTrials: 4, queued: 2 }
+    expect(reason([], sweep('a', { outstanding: 2, own: mine }))).toBe('no agent is connected')
+  })
+
   test('no agent, none for its queue, none that fits', () => {
     expect(reason([], sweep('a'))).toBe('no agent is connected')
     expect(reason([agent()], sweep('a', { queue: 'gpu' }))).toBe(
       'no agent serves the queue gpu; those connected serve default',
+    )
+    expect(reason([agent(), agent({ name: 'two', queues: ['gpu'] })], sweep('a', { launcher: 'docker' }))).toBe(
+      'no living agent can launch docker; agent agent-1 has process only',
     )
     const agents = [agent({ name: 'one' }), agent({ name: 'two', gpuSlots: 1, memoryBytes: 8 * GIB })]
     expect(reason(agents, sweep('a', { shape: { gpus: 2, memoryBytes: 12 * GIB } }))).toBe(
@@ -420,7 +456,7 @@ describe('whatever the pool and the sweeps look like', () => {
     fc.assert(
       fc.property(views, (view) => {
         const actions = plan(view)
-        const slots = view.agents.reduce((sum, one) => sum + one.slots, 0)
+        const slots = view.agents.reduce((sum, one) => sum + one.slots.length, 0)
         for (const one of view.sweeps) {
           const [fresh, again] = [created(actions)[one.id] ?? 0, resumed(actions)[one.id] ?? 0]
           const count = fresh + again

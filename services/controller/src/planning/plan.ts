@@ -61,7 +61,7 @@ function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): A
       if (resumes > 0) actions.push({ kind: 'resume-trials', sweepId, count: resumes })
       if (count > resumes) actions.push({ kind: 'create-trials', sweepId, count: count - resumes })
       if (count > 0) return actions
-      const why = over && mayResume === 0 ? whyIssuedOnly(own) : whyWaiting(sweep, own, view)
+      const why = over && mayResume === 0 ? whyIssuedOnly(sweep, own, view) : whyWaiting(sweep, own, view)
       return [...actions, ...waiting(sweep, own, why)]
     }
     case 'paused':
@@ -92,9 +92,11 @@ function waiting(sweep: SweepView, own: OwnView, reason: string | undefined): Ac
   return reason === own.waiting ? [] : [{ kind: 'set-waiting', sweepId: sweep.id, reason: reason ?? null }]
 }
 
-/** While the last trials run, only a budget is worth a word: it may be raised. */
-function whyIssuedOnly(own: OwnView): string | undefined {
+/** While the last trials run, only a budget is worth a word, as it may be raised, and that the last can run nowhere. */
+function whyIssuedOnly(sweep: SweepView, own: OwnView, { agents }: View): string | undefined {
   if (!own.settled) return own.waiting
+  const unfit = own.queued > 0 ? whyNoneFits(agents, sweep) : undefined
+  if (unfit) return unfit
   return own.maxTrials !== undefined && own.created >= own.maxTrials
     ? `all ${own.maxTrials} trials of its budget are issued`
     : own.waiting
@@ -102,7 +104,7 @@ function whyIssuedOnly(own: OwnView): string | undefined {
 
 function whyWaiting(sweep: SweepView, own: OwnView, { agents }: View): string | undefined {
   if (!own.settled) return own.waiting
-  const unfit = whyNoneFits(agents, sweep.queue, sweep.shape)
+  const unfit = whyNoneFits(agents, sweep)
   if (unfit) return unfit
   // It makes use of what it may have: a busy sweep doesn't wait.
   if (sweep.outstanding > own.queued) return undefined

@@ -1,16 +1,27 @@
 import type { SweepId } from '@sweep/spec/ids'
 import type { AgentView, OwnView, SweepView } from './view.ts'
 
-/** Views for tests, with only what matters spelled out. */
-export function agent(options: Partial<AgentView> = {}): AgentView {
+/** Views for tests, with only what matters spelled out: `gpuSlots` of the `slots` have a GPU. */
+export function agent({
+  slots = 2,
+  gpuSlots = 0,
+  ...options
+}: Partial<Omit<AgentView, 'slots'>> & {
+  readonly slots?: number | AgentView['slots']
+  readonly gpuSlots?: number
+} = {}): AgentView {
   return {
     name: 'agent-1',
     queues: ['default'],
-    slots: 2,
-    gpuSlots: 0,
+    launchers: ['process'],
+    labels: {},
     cpus: 8,
     memoryBytes: 16 * 1024 ** 3,
     ...options,
+    slots:
+      typeof slots === 'number'
+        ? Array.from({ length: slots }, (_, index) => (index < gpuSlots ? { index, gpu: { index } } : { index }))
+        : slots,
   }
 }
 
@@ -47,6 +58,7 @@ export function sweep(
     state: 'running',
     queue: 'default',
     shape: {},
+    launcher: 'process',
     priority: 1,
     parallelism: undefined,
     outstanding: 0,

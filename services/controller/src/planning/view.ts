@@ -1,14 +1,14 @@
 import type { SweepId } from '@sweep/spec/ids'
 import type { SweepState } from '@sweep/spec/sweep-state'
-import type { Shape } from '@sweep/spec/wire/agent-protocol'
+import type { Shape, Slot } from '@sweep/spec/wire/agent-protocol'
 
 /** An agent that is alive and takes new work. Totals, not what is left of them. */
 export interface AgentView {
   readonly name: string
   readonly queues: readonly string[]
-  readonly slots: number
-  /** How many of the slots have a GPU. */
-  readonly gpuSlots: number
+  readonly launchers: readonly string[]
+  readonly labels: Readonly<Record<string, string>>
+  readonly slots: readonly Slot[]
   readonly cpus: number
   readonly memoryBytes: number
   /** Why it takes nothing now all the same, in words. */
@@ -21,6 +21,7 @@ export interface SweepView {
   readonly state: SweepState
   readonly queue: string
   readonly shape: Shape
+  readonly launcher: string
   readonly priority: number
   readonly parallelism: number | undefined
   /** Attempts queued or running. */

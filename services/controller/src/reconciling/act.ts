@@ -85,7 +85,9 @@ async function resume(context: ControllerContext, sweep: OwnedSweep, count: numb
 
 /** Asks the sampler for configs and stores them. The sampler, the fold and the draw alone decide what comes out. */
 async function issueTrials(context: ControllerContext, sweep: OwnedSweep, count: number): Promise<boolean> {
+  const askedAt = performance.now()
   const { suggestions, exhausted } = sweep.fold.sampler.ask(count)
+  context.monitoring.suggested(sweep.fold.document.method, suggestions.length, (performance.now() - askedAt) / 1000)
   if (suggestions.length === 0) {
     sweep.isExhausted = exhausted
     return exhausted

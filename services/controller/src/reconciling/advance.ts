@@ -23,13 +23,18 @@ export async function advance(context: ControllerContext, sweep: OwnedSweep): Pr
     const facts = await loadFacts(context.database, sweep.id, sweep.fold.foldedSeq, PAGE)
     const batch = sweep.tell(facts)
     folded += batch.facts
+    context.monitoring.factsFolded.inc(batch.facts)
     for (const id of batch.ticketsDue) due.add(id)
     // In the middle of a replay the pruner has seen only part of what it once decided on.
     if (facts.length === PAGE) continue
     const isFirst = !sweep.isCaughtUp
     sweep.isCaughtUp = true
     const stops = sweep.isOver ? [] : stopsDecided(sweep)
-    if (stops.length > 0) await carryOutStops(context, sweep, BY_PRUNER, stops)
+    if (stops.length > 0) {
+      await carryOutStops(context, sweep, BY_PRUNER, stops)
+      const newest = facts.at(-1)
+      if (newest !== undefined) context.monitoring.decided((context.clock.now() - newest.at.getTime()) / 1000)
+    }
     await addTickets(
       context,
       [...due].map((attemptId) => ({ attemptId, queueName: sweep.queueName })),

@@ -3,7 +3,7 @@ import { isResume, type ResumeDecision } from '@sweep/search/pruner'
 import { learns, type SweepDocument } from '@sweep/spec/document/sweep-document'
 import type { Fact, FactOf } from '@sweep/spec/facts'
 import { type AttemptId, attemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
-import { queueName } from '@sweep/spec/queue-name'
+import { queueName, shapeOf } from '@sweep/spec/queue-name'
 import { isSweepOver } from '@sweep/spec/sweep-state'
 import type { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { BudgetUse } from '@sweep/store/sweep-control'
@@ -37,6 +37,7 @@ export class OwnedSweep {
   readonly fold: SweepFold
   readonly queue: string
   readonly shape: Shape
+  readonly launcher: SweepDocument['launcher']
   readonly queueName: string
   /** All stored facts were folded at least once; before that nothing may be decided. */
   isCaughtUp = false
@@ -61,8 +62,9 @@ export class OwnedSweep {
     this.ownerEpoch = ownerEpoch
     this.fold = createSweepFold(document)
     this.queue = document.queue
-    this.shape = document.resources
-    this.queueName = queueName(document.queue, document.resources)
+    this.shape = shapeOf(document)
+    this.launcher = document.launcher
+    this.queueName = queueName(document.queue, this.shape, document.launcher)
   }
 
   get isOver(): boolean {

@@ -57,6 +57,7 @@ export class PoolWatch {
         state: sweep.fold.state,
         queue: sweep.queue,
         shape: sweep.shape,
+        launcher: sweep.launcher,
         priority: sweep.fold.limits.priority,
         parallelism: sweep.fold.limits.parallelism,
         outstanding: sweep.outstanding,
@@ -105,10 +106,11 @@ export class PoolWatch {
 
 function agentView(agent: PoolAgent): AgentView {
   return {
-    name: agent.id,
+    name: agent.name,
     queues: agent.queues,
-    slots: agent.slots.length,
-    gpuSlots: agent.slots.filter((slot) => slot.gpu !== undefined).length,
+    launchers: agent.launchers,
+    labels: agent.labels,
+    slots: agent.slots,
     cpus: agent.cpus,
     memoryBytes: agent.memoryBytes,
     blocked: agent.room?.blocked,

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { SweepError } from '@sweep/spec/errors'
-import type { AgentId } from '@sweep/spec/ids'
+import { AgentId } from '@sweep/spec/ids'
 import { getAgent, heartbeat } from '@sweep/store/agents'
+import { ingestReports } from '@sweep/store/reports'
 import { getSweep } from '@sweep/store/sweeps'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { crashPoints } from '../crash-point.ts'
+import { ControllerMonitoring } from '../monitoring.ts'
 import { type Scene, Scenes, SETTINGS } from '../testing/scene.ts'
 import { factsOf, newSweep, until } from '../testing/sweeps.ts'
 import { Sweeper } from './sweeper.ts'
@@ -48,6 +50,7 @@ function sweeperOf(scene: Scene, agentLeaseMs: number) {
     settings: { ...SETTINGS, agentLeaseMs },
     controllerId: 'one',
     crash: crashPoints(undefined),
+    monitoring: new ControllerMonitoring(),
   })
   const round = async (afterMs: number) => {
     now += afterMs
@@ -99,6 +102,25 @@ test('a standstill of our own gives agents a lease again, but never more than a 
   expect(await lost()).toBe(true)
 })
 
+test('while no api server is up no agent is lost; once one is, each has a lease to come back in', async ({
+  onTestFinished,
+}) => {
+  const scene = await scenes.open(onTestFinished)
+  const round = sweeperOf(scene, 6000)
+  for (let count = 0; count < 4; count += 1) await round(EVERY_MS)
+  const { lost } = await longSilent(scene)
+  await scene.database.query(`update api_servers set last_seen_at = now() - interval '8 seconds'`)
+  for (let count = 0; count < 20; count += 1) await round(EVERY_MS)
+  expect(await lost()).toBe(false)
+  await scene.database.query('update api_servers set last_seen_at = now()')
+  for (let count = 0; count < 3; count += 1) {
+    await round(EVERY_MS)
+    expect(await lost()).toBe(false)
+  }
+  await round(EVERY_MS)
+  expect(await lost()).toBe(true)
+})
+
 test.for([
   { what: 'an outage of Postgres', awayMs: 0 },
   { what: 'a Postgres that stands still for a while and then answers', awayMs: 9000 },
@@ -125,4 +147,37 @@ test.for([
   expect(await lost()).toBe(false)
   await round(EVERY_MS)
   expect(await lost()).toBe(true)
+})
+
+test('a host on which everything fails is drained, and what failed there is offered again', async ({
+  onTestFinished,
+}) => {
+  const scene = await scenes.open(onTestFinished)
+  const { database, queue } = scene
+  const id = await newSweep(database, { budget: { trials: 6 } })
+  const controller = await scene.controller()
+  const good = await scene.agent({ slots: 6, run: () => ({ values: [1], ms: 600_000 }) })
+  await until(async () => (await getSweep(database, id))?.running === 6, 'six running trials')
+  await controller.stop()
+  await good.die()
+  // As if three had run for long on one host, and three had failed at once on another.
+  await database.query(`update agents set host = 'good', last_seen_at = 'infinity'`)
+  await database.query(
+    `insert into agents select '0000000bad', 'bad', 'bad', state, slots, slot_count, gpu_slots, cpus, memory_bytes, queues,
+            launchers, labels, version, room, registered_at, last_seen_at from agents`,
+  )
+  await database.query(`update attempts set lease_until = 'infinity', started_at = now() - interval '1 minute'`)
+  const bad = AgentId.parse('0000000bad')
+  await database.query(`update attempts set agent_id = '0000000bad' where trial > 3`)
+  for (const { attemptId, epoch, trial } of good.claimed) {
+    if (trial <= 3) continue
+    const ended = { at: 0, cause: 'user-error' as const, message: '', exitCode: 1, signal: null, seconds: 1 }
+    await ingestReports(database, bad, [{ attemptId, epoch, batches: [], samples: [], ended }])
+  }
+  await sweeperOf(scene, 30_000)(0)
+  expect(await getAgent(database, bad)).toMatchObject({
+    state: 'draining',
+    stateReason: expect.stringContaining('3 different'),
+  })
+  expect((await queue.take('sweep-default-any', 10)).toSorted()).toEqual([4, 5, 6].map((trial) => `${id}-${trial}-2`))
 })

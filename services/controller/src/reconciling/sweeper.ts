@@ -1,5 +1,8 @@
 import { SweepError } from '@sweep/spec/errors'
+import type { AgentId } from '@sweep/spec/ids'
+import { isAnyApiServerUp } from '@sweep/store/api-servers'
 import { expireLeases, markTicketed, queuedWithoutTicket } from '@sweep/store/attempts'
+import { drainBadHost, excuseVictims, suspectAgents } from '@sweep/store/bad-hosts'
 import { notify } from '@sweep/store/listen'
 import type { QueuedAttempt } from '@sweep/store/trial-record'
 import type { ControllerContext } from '../context.ts'
@@ -11,7 +14,8 @@ const TICKETS = 1000
 const LONGEST_GRACE_MS = 60_000
 
 /**
- * Looks for what nobody reports: attempts whose agent has gone silent, and queued attempts whose ticket was lost. Every
+ * Looks for what nobody reports: attempts whose agent has gone silent, hosts on which everything fails, and queued
+ * attempts whose ticket was lost. Every
  * controller does it for all sweeps; what is found twice is done once.
  */
 export class Sweeper {
@@ -19,7 +23,7 @@ export class Sweeper {
   readonly #startedAt: number
   #lastRoundAt = Number.NEGATIVE_INFINITY
   #expireFrom = 0
-  /** Postgres could not be reached, or took its time: agents' heartbeats may be waiting too. */
+  /** Postgres could not be reached or took its time, or no api server is up: agents' heartbeats may be waiting too. */
   #isAway = false
 
   constructor(context: ControllerContext) {
@@ -31,14 +35,17 @@ export class Sweeper {
   async round(everyMs: number): Promise<void> {
     const { clock, settings } = this.#context
     const now = clock.now()
-    // Our own standstill, or that of Postgres, must not look like the death of every agent: heartbeats had nowhere to go.
+    // A standstill of ours, of Postgres or of the api must not look like the death of every agent: heartbeats had
+    // nowhere to go.
     if (this.#isAway || now - this.#lastRoundAt > 1.5 * everyMs + 500) {
       this.#expireFrom = now + Math.min(settings.agentLeaseMs, LONGEST_GRACE_MS)
     }
     this.#isAway = false
     try {
       const found = await this.#watched(everyMs, () => this.#unticketed(now))
+      if (!(await this.#watched(everyMs, () => isAnyApiServerUp(this.#context.database)))) this.#isAway = true
       if (!this.#isAway && now >= this.#expireFrom) await this.#expire(everyMs)
+      await this.#watched(everyMs, () => this.#judgeHosts())
       await this.#replaceTickets(found)
     } finally {
       this.#lastRoundAt = clock.now()
@@ -51,6 +58,24 @@ export class Sweeper {
     const { ended, queued, sweepIds } = await this.#watched(everyMs, () => expireLeases(database, { agentLeaseMs }))
     if (ended.length > 0) log.warn({ attempts: ended, queuedAgain: queued.length }, 'leases ran out')
     if (sweepIds.length > 0) await notify(database, 'sweep_changed', sweepIds)
+    await addTickets(this.#context, queued)
+  }
+
+  /** Drains hosts on which everything fails, and lets what failed there run again. */
+  async #judgeHosts(): Promise<void> {
+    const { database, log } = this.#context
+    const drained: AgentId[] = []
+    // One after the other: that one is drained may make the next the last of its kind.
+    for (const { id } of await suspectAgents(database)) {
+      const reason = await drainBadHost(database, id)
+      if (reason === undefined) continue
+      drained.push(id)
+      log.warn({ agentId: id, reason }, 'agent drained for its failures')
+    }
+    if (drained.length > 0) await notify(database, 'agent_changed', drained)
+    const { queued, sweepIds } = await excuseVictims(database)
+    if (sweepIds.length === 0) return
+    await notify(database, 'sweep_changed', sweepIds)
     await addTickets(this.#context, queued)
   }
 

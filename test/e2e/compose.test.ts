@@ -1,0 +1,28 @@
+import { afterAll, expect, test } from 'vitest'
+import { ComposeProject, composeCommand, WITHOUT_COMPOSE } from '../support/compose.ts'
+import { freePort } from '../support/redis.ts'
+
+const command = composeCommand()
+let project: ComposeProject | undefined
+afterAll(() => project?.remove())
+
+test.skipIf(command === undefined)(
+  `docker-compose starts everything and runs a sweep to its end by one command${command === undefined ? ` (${WITHOUT_COMPOSE})` : ''}`,
+  async () => {
+    project = new ComposeProject(command ?? [], await freePort())
+    // The README's command, with fewer trials.
+    const demo = await project.run('run', '--rm', '-T', 'demo', '--watch', '--set', 'budget.trials=4')
+    expect(demo.output, demo.output).toContain('4/4')
+    expect(demo.status).toBe(0)
+    const health = await fetch(`http://127.0.0.1:${project.port}/api/v1/health`)
+    expect(await health.json()).toMatchObject({ status: 'ok', database: 'ok' })
+
+    // Nobody is let in without a token, and the one that was made for people lets them in.
+    const sweeps = `http://127.0.0.1:${project.port}/api/v1/sweeps`
+    expect((await fetch(sweeps)).status).toBe(401)
+    const token = (await project.run('exec', '-T', 'api', 'cat', '/run/sweep/token')).output.trim()
+    const reply = await fetch(sweeps, { headers: { authorization: `Bearer ${token}` } })
+    expect(await reply.json()).toMatchObject({ sweeps: [{ name: 'digits', state: 'completed' }] })
+  },
+  900_000,
+)

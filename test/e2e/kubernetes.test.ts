@@ -1,0 +1,182 @@
+import { join } from 'node:path'
+import { connect } from '@sweep/launchers/kubernetes/connect'
+import { Informer } from '@sweep/launchers/kubernetes/informer'
+import { Pod } from '@sweep/launchers/kubernetes/objects'
+import type { MetricSeries } from '@sweep/spec/wire/api'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { TestAgent } from '../support/agent.ts'
+import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../support/cluster.ts'
+import { expectConsistent } from '../support/consistent.ts'
+import { BUSYBOX, docker, PYTHON } from '../support/docker.ts'
+import { ROOT, sweep, TestServer, waitFor } from '../support/server.ts'
+import { allFacts, allTrials, createSweep, finished, getTrial } from '../support/sweeps.ts'
+
+/** Of a registry that does not answer, which is told at once. */
+const MISSING = '127.0.0.1:9/nothere:1'
+const DIGITS = 'sweep-test/digits:1'
+const namespace = `e2e-${process.pid}`
+const enabled = hasCluster()
+
+let cluster: TestCluster
+let server: TestServer
+let agent: TestAgent
+
+/** The training program of the example in an image, where it has no numpy. */
+function makeDigitsImage(): void {
+  const container = docker('create', PYTHON, 'true')
+  docker('cp', join(ROOT, 'sweeps', 'digits'), `${container}:/digits`)
+  docker('commit', '-c', 'WORKDIR /digits', container, DIGITS)
+  docker('rm', container)
+}
+
+const steps = (count: number) => `
+method: random
+metric: {name: val_loss, goal: minimize}
+parameters: {x: {min: 0.0, max: 1.0}}
+command: [sh, -c, 'i=0; while [ $i -lt ${count} ]; do i=$((i+1)); echo "step=$i val_loss=$PARAM_x$i"; sleep 0.1; done']
+launcher: kubernetes
+kubernetes: {image: "${BUSYBOX}", namespace: ${namespace}, image_timeout: 3s}
+grace_period: 2s
+`
+
+async function stepsOf(id: string, trial: number): Promise<readonly number[]> {
+  const path = `/sweeps/${id}/trials/${trial}/metrics?name=val_loss`
+  const { series } = await server.call<{ series: MetricSeries[] }>('GET', path)
+  return series[0]?.steps ?? []
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
+const nothingLeft = () =>
+  expect.poll(() => cluster.names('jobs,pods,secrets'), { timeout: 40_000, interval: 500 }).toEqual([])
+
+describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, () => {
+  beforeAll(async () => {
+    cluster = await TestCluster.take(namespace)
+    makeDigitsImage()
+    server = await TestServer.start({ agent: false, env: { SWEEP_LEASE_MS: '10000', SWEEP_HEARTBEAT_MS: '1000' } })
+    agent = await TestAgent.start(server, {
+      name: 'cluster',
+      slots: 4,
+      env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
+    })
+  }, 300_000)
+  afterAll(async () => {
+    await agent?.remove()
+    await server?.remove()
+    await cluster?.release()
+  }, 60_000)
+
+  test('digits with ASHA on four GPUs: never more than four pods, and pruned ones are gone soon', async () => {
+    const alive = new Map<string, number>()
+    const gone = new Map<string, number>()
+    let most = 0
+    const pods = new Informer<Pod>({
+      client: connect(cluster.kubeconfig),
+      ...{ path: `/api/v1/namespaces/${namespace}/pods`, labelSelector: 'sweep-hpo/sweep', schema: Pod },
+      onChange: (pod, isGone) => {
+        const attempt = pod.metadata.annotations['sweep-hpo/attempt-id'] ?? ''
+        if (!isGone && !['Succeeded', 'Failed'].includes(pod.status.phase ?? '')) alive.set(attempt, Date.now())
+        else if (alive.delete(attempt)) gone.set(attempt, Date.now())
+        most = Math.max(most, alive.size)
+      },
+      onListed: () => undefined,
+      onTrouble: () => undefined,
+    })
+    const id = await createSweep(
+      server,
+      `
+program: train.py
+method: random
+seed: 3
+metric: {name: val_accuracy, goal: maximize}
+budget: {trials: 12}
+early_terminate: {type: asha, min_resource: 1, max_resource: 9, reduction_factor: 3}
+parameters:
+  lr: {distribution: log_uniform_values, min: 1e-4, max: 1.0}
+  batch_size: {values: [32, 128]}
+  hidden: {value: 8}
+  epochs: {value: 9}
+resources: {gpus: 1}
+launcher: kubernetes
+kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
+`,
+    )
+    const { trials } = await finished(server, id, 150_000)
+    pods.close()
+    expect(trials).toMatchObject({ failed: 0, cancelled: 0 })
+    expect(trials.completed + trials.pruned).toBe(12)
+    expect(trials.pruned).toBeGreaterThanOrEqual(3)
+    expect([most, alive.size, gone.size]).toEqual([4, 0, 12])
+    for (const fact of await allFacts(server, id)) {
+      if (fact.kind !== 'stop-asked') continue
+      const attempt = `${id}-${fact.trial}-${fact.attempt}`
+      expect((gone.get(attempt) ?? Number.NaN) - fact.at.getTime()).toBeLessThan(10_000)
+    }
+    for (const { number, state } of await allTrials(server, id)) {
+      const stored = await server.call<{ series: MetricSeries[] }>(
+        'GET',
+        `/sweeps/${id}/trials/${number}/metrics?name=val_loss`,
+      )
+      const reported = stored.series[0]?.steps ?? []
+      expect(reported).toEqual(numbers(state === 'completed' ? 9 : reported.length))
+    }
+    await expectConsistent(server, [id])
+    await nothingLeft()
+  }, 200_000)
+
+  test('an agent that is killed while four Jobs run finds them again; nothing is lost or runs twice', async () => {
+    const id = await createSweep(server, `${steps(100)}budget: {trials: 4}\n`)
+    await waitFor(async () => {
+      const seen = await Promise.all([1, 2, 3, 4].map((trial) => stepsOf(id, trial).catch(() => [])))
+      return seen.every((reported) => reported.length > 10)
+    })
+    await agent.kill()
+    await agent.start()
+    expect(await finished(server, id)).toMatchObject({ trials: { completed: 4 } })
+    for (const { number } of await allTrials(server, id)) {
+      expect((await getTrial(server, id, number)).attemptList).toHaveLength(1)
+      expect(await stepsOf(id, number)).toEqual(numbers(100))
+    }
+    await expectConsistent(server, [id])
+    await nothingLeft()
+  }, 120_000)
+
+  test('a pod deleted by hand is a fault of its host: the trial gets another attempt', async () => {
+    const id = await createSweep(server, `${steps(40)}budget: {trials: 1}\n`)
+    await waitFor(async () => (await stepsOf(id, 1).catch(() => [])).length > 5)
+    await cluster.kubectl('-n', namespace, 'delete', 'pods', '-l', `sweep-hpo/sweep=${id}`, '--wait=false')
+    expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
+    const { attemptList } = await getTrial(server, id, 1)
+    expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
+    await nothingLeft()
+  }, 120_000)
+
+  test('what a pod waits for can be asked, and an image that does not exist ends its trial', async () => {
+    const id = await createSweep(
+      server,
+      `${steps(5).replace(BUSYBOX, MISSING).replace('3s', '10s')}budget: {trials: 1}\n`,
+    )
+    const environment = await server.environment()
+    await waitFor(async () => {
+      const { stdout } = await sweep(['why', `${id}/1`], { env: environment })
+      return stdout.includes(MISSING)
+    }, 40_000)
+    await finished(server, id)
+    const { attemptList } = await getTrial(server, id, 1)
+    expect(attemptList.map(({ cause }) => cause)).toEqual(['bad-command'])
+    expect(attemptList[0]?.message).toContain(MISSING)
+    await nothingLeft()
+  }, 120_000)
+
+  test('the Jobs of an agent that is killed and does not come back end with its leases', async () => {
+    const id = await createSweep(server, `${steps(10_000)}budget: {trials: 2}\n`)
+    await waitFor(async () => {
+      const seen = await Promise.all([1, 2].map((trial) => stepsOf(id, trial).catch(() => [])))
+      return seen.every((reported) => reported.length > 0)
+    })
+    await agent.kill()
+    await nothingLeft()
+    await server.call('POST', `/sweeps/${id}/cancel`)
+    await agent.start()
+  }, 120_000)
+})
