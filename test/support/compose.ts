@@ -2,8 +2,12 @@ import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { ROOT } from './server.ts'
 
-/** The command that reads docker-compose.yml on this machine: the old one on its own, or the engine's plugin. */
+/**
+ * The command that reads docker-compose.yml on this machine: the old one on its own, or the engine's plugin. Only where
+ * SWEEP_TEST_COMPOSE is set: it builds the image, and pulls three or needs those of images/make-service-images.sh.
+ */
 export function composeCommand(): readonly string[] | undefined {
+  if (process.env['SWEEP_TEST_COMPOSE'] !== '1') return undefined
   for (const command of [['docker-compose'], ['docker', 'compose']]) {
     const [program = '', ...words] = command
     try {
@@ -14,11 +18,11 @@ export function composeCommand(): readonly string[] | undefined {
       // The other, perhaps.
     }
   }
-  if (process.env['SWEEP_REQUIRE_ALL'] === '1') throw new Error(WITHOUT_COMPOSE)
-  return undefined
+  throw new Error(WITHOUT_COMPOSE)
 }
 
-export const WITHOUT_COMPOSE = 'skipped without docker-compose and an engine: apt-get install docker.io docker-compose'
+export const WITHOUT_COMPOSE =
+  'skipped: set SWEEP_TEST_COMPOSE=1 where docker-compose and an engine are: apt-get install docker.io docker-compose'
 
 /** An installation of its own by docker-compose.yml, as the README tells people to start it. */
 export class ComposeProject {
