@@ -12,7 +12,7 @@ test.skipIf(command === undefined)(
     project = new ComposeProject(command ?? [], await freePort())
     // The README's command, with fewer trials.
     const demo = await project.run('run', '--rm', '-T', 'demo', '--watch', '--set', 'budget.trials=4')
-    expect(demo.output, demo.output).toContain('4/4')
+    expect(demo.output).toContain('the sweep is completed: its budget of 4 trials is used up')
     expect(demo.status).toBe(0)
     const health = await fetch(`http://127.0.0.1:${project.port}/api/v1/health`)
     expect(await health.json()).toMatchObject({ status: 'ok', database: 'ok' })
