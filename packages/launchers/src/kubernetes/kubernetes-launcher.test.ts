@@ -185,7 +185,7 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
       message: 'The pod was deleted by somebody else than this agent.',
     })
     await running.clear(0)
-    await expect.poll(() => podsOf(running), { timeout: 20_000 }).toEqual([])
+    await expect.poll(() => podsOf(running), { timeout: 60_000 }).toEqual([])
   })
 
   test('an API server that is restarted is waited for, and no line is lost or doubled', async () => {
