@@ -1,4 +1,6 @@
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
+import { SweepError } from '@sweep/spec/errors'
 import { expect, test } from 'vitest'
 import { createClient } from './client.ts'
 import { readEvents } from './sse-reader.ts'
@@ -26,6 +28,23 @@ test('a server that is not there is unreachable, and says what to do', async () 
     hint: expect.stringContaining('sweep server start'),
     retryable: true,
   })
+})
+
+test('bytes that fail while they are sent fail with their own error, though a server is there', async () => {
+  const server = createHttpServer((request) => void request.resume()).listen(0, '127.0.0.1')
+  await new Promise((resolve) => server.once('listening', resolve))
+  const address = server.address()
+  const url = `http://127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`
+  async function* bytes() {
+    yield Buffer.from('a beginning')
+    throw new SweepError('conflict', 'the file changed while it was read')
+  }
+  try {
+    await expect(createClient({ url }).putObject('0'.repeat(64), bytes())).rejects.toMatchObject({ code: 'conflict' })
+  } finally {
+    server.closeAllConnections()
+    server.close()
+  }
 })
 
 test("an error keeps the server's code, hint and details", async () => {

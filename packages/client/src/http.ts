@@ -115,6 +115,8 @@ export class Http {
   #unreachable(error: unknown, signal: AbortSignal | undefined): unknown {
     // What the caller aborted is not the server's fault.
     if (signal?.aborted) return signal.reason
+    // Nor is what went wrong with the bytes that were to be sent.
+    if (error instanceof Error && error.cause instanceof SweepError) return error.cause
     return new SweepError('unreachable', `no server answers at ${this.url} (${reasonOf(error)})`, {
       hint: 'Start one with `sweep server start`, or set SWEEP_URL to where it runs.',
       cause: error,

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { snapshotFiles } from './snapshot-files.ts'
 
-const LIMITS = { maxBytes: 1_000_000, env: process.env }
+const LIMITS = { maxBytes: 1_000_000, home: '/nonexistent', env: process.env }
 
 let root: string
 beforeEach(() => {
@@ -41,6 +41,15 @@ test('outside of git everything goes in but what .sweepignore and good sense lea
   mkdirSync(join(root, 'empty'))
   write('.sweepignore', 'data/\n')
   expect(await paths()).toEqual(['.sweepignore', 'keep/data.txt', 'sub/model.py', 'train.py'])
+})
+
+test('the home of a server in the folder is no code, in git and outside', async () => {
+  for (const path of ['train.py', 'state/sweep/token', 'state/other']) write(path)
+  const listed = async () =>
+    (await snapshotFiles(root, { ...LIMITS, home: join(root, 'state/sweep') })).entries.map((entry) => entry.path)
+  expect(await listed()).toEqual(['state/other', 'train.py'])
+  git('init', '-q')
+  expect(await listed()).toEqual(['state/other', 'train.py'])
 })
 
 test('in git what is tracked goes in as it is now, and what is new, but nothing ignored and nothing deleted', async () => {

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, realpath } from 'node:fs/promises'
+import { join, relative, sep } from 'node:path'
 import { SweepError } from '@sweep/spec/errors'
 import { type Entry, type LeftOut, type Listing, totalBytes } from './entry.ts'
 import { ignoreRules } from './ignore-rules.ts'
@@ -12,6 +12,8 @@ const BIGGEST_NAMED = 5
 
 export interface SnapshotLimits {
   readonly maxBytes: number
+  /** The folder that a server or agent of ours keeps its data in; it holds tokens, changes all the time, and is no code. */
+  readonly home: string
   /** Variables that git is run with. */
   readonly env: Readonly<Record<string, string | undefined>>
 }
@@ -23,7 +25,9 @@ export interface SnapshotLimits {
  * @throws SweepError `too-large` naming the biggest files; `invalid-request` when git is there and refuses
  */
 export async function snapshotFiles(root: string, limits: SnapshotLimits): Promise<Listing> {
-  const isIgnored = ignoreRules(await readFile(join(root, '.sweepignore'), 'utf8').catch(() => ''))
+  const isListed = ignoreRules(await readFile(join(root, '.sweepignore'), 'utf8').catch(() => ''))
+  const home = await pathWithin(root, limits.home)
+  const isIgnored = (path: string, isFolder: boolean) => path === home || isListed(path, isFolder)
   const files: (Entry & { readonly kind: 'file' })[] = []
   let bytes = 0
   const onFile = (entry: Entry & { readonly kind: 'file' }) => {
@@ -58,6 +62,16 @@ export async function snapshotFiles(root: string, limits: SnapshotLimits): Promi
       }
     }
   }
+}
+
+/** How a file is called from the root, with slashes; whatever that is for one outside, or one that is not there. */
+async function pathWithin(root: string, file: string): Promise<string | undefined> {
+  const real = await realpath(file).catch(() => undefined)
+  return real === undefined
+    ? undefined
+    : relative(await realpath(root), real)
+        .split(sep)
+        .join('/')
 }
 
 /** A walk does not enter an ignored folder; a list of paths needs each of theirs looked at. */

@@ -52,7 +52,9 @@ async function uploadSnapshot(
   workdir: string,
 ): Promise<{ sha256: string; sizeBytes: number }> {
   const { environment } = context.process
-  const { entries, leftOut } = await snapshotFiles(workdir, { maxBytes: limitOf(environment), env: environment })
+  const { home } = context.settings
+  const limits = { maxBytes: limitOf(environment), home, env: environment }
+  const { entries, leftOut } = await snapshotFiles(workdir, limits)
   for (const { path, why } of leftOut.slice(0, LEFT_OUT_NAMED)) context.warn(`${path} ${why}; the snapshot lacks it.`)
   if (leftOut.length > LEFT_OUT_NAMED) {
     context.warn(`the snapshot lacks ${leftOut.length - LEFT_OUT_NAMED} more like that.`)
