@@ -96,18 +96,32 @@ test('one whose report can not be stored fails alone', async () => {
   expect((await line.take(sweepId, part(bad, 1))).statuses[0]?.status).toBe('ok')
 })
 
-test('two reports of one attempt are taken one after the other, and nobody takes those of others', async () => {
+test('two reports of one attempt are taken one after the other', async () => {
   const { sweepId, all } = await running(2, 'order')
   const [first, second] = all
   if (first === undefined || second === undefined) throw new Error('there are two')
   const line = new IngestLine(api.database)
-  const stranger = { ...first, agent: second.agent }
   const replies = await Promise.all([
     line.take(sweepId, part(second, 1)),
-    line.take(sweepId, part(stranger, 7)),
     line.take(sweepId, part(first, 1)),
     line.take(sweepId, part(first, 2, 10)),
   ])
-  expect(replies.map(({ statuses }) => statuses[0]?.status)).toEqual(['ok', 'fenced', 'ok', 'ok'])
+  expect(replies.map(({ statuses }) => statuses[0]?.status)).toEqual(['ok', 'ok', 'ok'])
   expect(await stored(first.attemptId)).toEqual({ reports: 2, last_step: 2 })
+})
+
+test('agents that speak in one transaction are not taken for each other', async () => {
+  const { sweepId, all } = await running(3, 'swapped')
+  const [first, second, third] = all
+  if (first === undefined || second === undefined || third === undefined) throw new Error('there are three')
+  const { database, transactions } = counted(api.database)
+  const line = new IngestLine(database)
+  const replies = await Promise.all([
+    line.take(sweepId, part(third, 1)),
+    line.take(sweepId, part({ ...first, agent: second.agent }, 7)),
+    line.take(sweepId, part({ ...second, agent: first.agent }, 7)),
+  ])
+  expect(replies.map(({ statuses }) => statuses[0]?.status)).toEqual(['ok', 'fenced', 'fenced'])
+  expect(transactions()).toBe(2)
+  expect(await stored(first.attemptId)).toEqual({ reports: 0, last_step: null })
 })
