@@ -1,8 +1,8 @@
 import type { Config } from '@sweep/spec/search-space'
-import type { SearchRegion } from '../gp/search-region.ts'
 import type { Rng } from '../rng.ts'
-import type { Beliefs } from '../tpe/beliefs.ts'
+import type { SearchRegion } from '../space/search-region.ts'
 import { ParzenEstimator } from '../tpe/parzen.ts'
+import type { Beliefs } from './beliefs.ts'
 
 /**
  * A config to begin with: first what is believed to be good, then for half of the draws one near it; undefined for the

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { axisOf } from '../space/axis.ts'
+import type { ChoiceAxis } from '../space/coordinates.ts'
 import { spaceOf } from '../testing/spaces.ts'
 import { learnedChoice } from './choice-distribution.ts'
-import type { ChoiceAxis } from './coordinates.ts'
 
 const axisWith = (sketch: object) =>
   axisOf(spaceOf({ name: 'c', type: 'choice', values: ['p', 'q', 'r'], ...sketch }).parameters[0]!) as ChoiceAxis

@@ -1,4 +1,4 @@
-import type { ChoiceAxis } from './coordinates.ts'
+import type { ChoiceAxis } from '../space/coordinates.ts'
 
 /** Probability of each value of one choice. */
 export type ChoiceDistribution = readonly number[]

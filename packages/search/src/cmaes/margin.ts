@@ -1,6 +1,6 @@
+import type { Cell } from '../space/coordinates.ts'
 import { normalProbability } from '../space/normal-probability.ts'
 import { normalQuantile } from '../space/quantile.ts'
-import type { Cell } from './coordinates.ts'
 import { deviation, type Gaussian, scaled } from './gaussian.ts'
 
 /**

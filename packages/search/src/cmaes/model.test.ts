@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { nothingObserved, observe } from '../observations/observations.ts'
+import { coordinatesOf } from '../space/coordinates.ts'
 import { created } from '../testing/histories.ts'
 import { spaceOf } from '../testing/spaces.ts'
-import { coordinatesOf } from './coordinates.ts'
 import { learned, type Model, startModel } from './model.ts'
 
 test('the first run starts in the middle, later ones elsewhere, each with twice the population', () => {

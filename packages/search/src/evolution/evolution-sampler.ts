@@ -1,7 +1,6 @@
 import type { Config } from '@sweep/spec/search-space'
+import { type Beliefs, beliefsOf } from '../beliefs/beliefs.ts'
 import { believedConfig } from '../beliefs/believed-config.ts'
-import { type Coordinates, configAtPoint, coordinatesOf } from '../cmaes/coordinates.ts'
-import { SearchRegion } from '../gp/search-region.ts'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
 import { nothingObserved, type Observations, observe } from '../observations/observations.ts'
 import { RankedTrials } from '../observations/ranked-trials.ts'
@@ -9,7 +8,8 @@ import { find } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import { sampleIndex } from '../sample.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
-import { type Beliefs, beliefsOf } from '../tpe/beliefs.ts'
+import { type Coordinates, configAtPoint, coordinatesOf } from '../space/coordinates.ts'
+import { SearchRegion } from '../space/search-region.ts'
 import { type Offspring, offspringOf } from './offspring.ts'
 
 export interface EvolutionState {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { coordinatesOf } from '../cmaes/coordinates.ts'
 import { rngFor } from '../rng.ts'
+import { coordinatesOf } from '../space/coordinates.ts'
 import { spaceOf } from '../testing/spaces.ts'
 import { offspringOf } from './offspring.ts'
 

@@ -1,6 +1,6 @@
-import type { ChoiceAxis, Coordinates } from '../cmaes/coordinates.ts'
 import type { Rng } from '../rng.ts'
 import { sampleIndex } from '../sample.ts'
+import type { ChoiceAxis, Coordinates } from '../space/coordinates.ts'
 
 /** The differential weight F is drawn between the two for each offspring, so that no scale of steps dies out. */
 const LEAST_WEIGHT = 0.5

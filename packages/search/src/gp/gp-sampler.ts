@@ -1,3 +1,4 @@
+import { type Beliefs, beliefsOf } from '../beliefs/beliefs.ts'
 import { believedConfig } from '../beliefs/believed-config.ts'
 import { exactExp } from '../exact-math.ts'
 import { drawUnissued, proposalsAfter } from '../issued-configs.ts'
@@ -8,14 +9,13 @@ import type { Asked, RngAt, Sampler, SamplerSettings, Suggestion } from '../samp
 import { sobolSampler } from '../sobol/sobol-sampler.ts'
 import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { byName } from '../space/quantile.ts'
+import { SearchRegion } from '../space/search-region.ts'
 import type { SpaceFillingState } from '../space-filling/space-filling-sampler.ts'
-import { type Beliefs, beliefsOf } from '../tpe/beliefs.ts'
 import { fitKernel, type Sample } from './fit-kernel.ts'
 import type { KernelParameters } from './kernel.ts'
 import { learnedTrials, shownRanks } from './learned-trials.ts'
 import { Posterior } from './posterior.ts'
 import { type Proposal, propose } from './proposer.ts'
-import { SearchRegion } from './search-region.ts'
 import { targetsOf } from './targets.ts'
 
 export interface GpState {

@@ -4,11 +4,11 @@ import { rngFor } from '../rng.ts'
 import { axisOf, encodeConfig } from '../space/axis.ts'
 import { parentsFirst } from '../space/conditions.ts'
 import { byName } from '../space/quantile.ts'
+import { SearchRegion } from '../space/search-region.ts'
 import { spaceOf } from '../testing/spaces.ts'
 import { logExpectedImprovement } from './expected-improvement.ts'
 import { Posterior } from './posterior.ts'
 import { propose, type Quest } from './proposer.ts'
-import { SearchRegion } from './search-region.ts'
 
 /** A quest after fifteen random trials with random targets, which leave many hills; and the score of a config. */
 function questIn(space: SearchSpace, seed: number): { quest: Quest; scoreOf: (config: Config) => number } {

@@ -1,10 +1,10 @@
 import type { Config } from '@sweep/spec/search-space'
 import { exactExp } from '../exact-math.ts'
 import type { Rng } from '../rng.ts'
+import type { SearchRegion } from '../space/search-region.ts'
 import { logExpectedImprovement } from './expected-improvement.ts'
 import { minimise } from './minimise.ts'
 import type { Posterior } from './posterior.ts'
-import type { SearchRegion } from './search-region.ts'
 
 /** Candidates from anywhere, and from around the best trials. */
 const ANYWHERE = 100

@@ -1,11 +1,11 @@
 import type { Config } from '@sweep/spec/search-space'
-import { type Coordinates, configAtPoint, coordinatesOf } from '../cmaes/coordinates.ts'
 import { drawUnissued, type IssuedConfigs, nothingIssued, proposalsAfter, withIssued } from '../issued-configs.ts'
 import { nothingObserved, type Observations, observe } from '../observations/observations.ts'
 import { RankedTrials } from '../observations/ranked-trials.ts'
 import { find } from '../persistent/tree.ts'
 import type { Rng } from '../rng.ts'
 import type { Sampler, SamplerSettings, Suggestion } from '../sampler.ts'
+import { type Coordinates, configAtPoint, coordinatesOf } from '../space/coordinates.ts'
 import { childOf } from './variation.ts'
 
 export interface Nsga2State {

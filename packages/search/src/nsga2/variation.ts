@@ -1,7 +1,7 @@
-import type { Coordinates } from '../cmaes/coordinates.ts'
 import { exactExp, exactLog } from '../exact-math.ts'
 import type { Rng } from '../rng.ts'
 import { sampleIndex } from '../sample.ts'
+import type { Coordinates } from '../space/coordinates.ts'
 
 /** Share of the children that are crossed from both parents; the others change one of them. */
 const CROSSOVER = 0.9

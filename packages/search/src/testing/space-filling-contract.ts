@@ -6,8 +6,8 @@ import { rngFor } from '../rng.ts'
 import type { Sampler } from '../sampler.ts'
 import { contains } from '../space/contains.ts'
 import type { SpaceFillingState } from '../space-filling/space-filling-sampler.ts'
-import { created } from '../testing/histories.ts'
-import { gridSpaces, spaceOf } from '../testing/spaces.ts'
+import { created } from './histories.ts'
+import { gridSpaces, spaceOf } from './spaces.ts'
 
 const settings = { goal: 'minimize' } as const
 

@@ -2,7 +2,7 @@ import type { SearchSpace } from '@sweep/spec/search-space'
 import type { SamplerSettings } from '../sampler.ts'
 import { type Axis, encodeConfig } from '../space/axis.ts'
 import { beliefOf } from '../space/belief.ts'
-import type { Observed } from './parzen.ts'
+import type { Observed } from '../tpe/parzen.ts'
 
 /** What is believed before the first trial, as configs among the good ones. */
 export interface Beliefs {

@@ -2,10 +2,10 @@ import type { Json } from '@sweep/spec/number'
 import type { Config, Parameter, SearchSpace } from '@sweep/spec/search-space'
 import type { Rng } from '../rng.ts'
 import { sampleParameter } from '../sample.ts'
-import { type Axis, axisOf } from '../space/axis.ts'
-import { isActive } from '../space/conditions.ts'
-import { normalProbability } from '../space/normal-probability.ts'
-import { byName, normalQuantile } from '../space/quantile.ts'
+import { type Axis, axisOf } from './axis.ts'
+import { isActive } from './conditions.ts'
+import { normalProbability } from './normal-probability.ts'
+import { byName, normalQuantile } from './quantile.ts'
 
 export type NumericAxis = Extract<Axis, { kind: 'numeric' }>
 export type ChoiceAxis = Extract<Axis, { kind: 'choice' }>

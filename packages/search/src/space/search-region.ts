@@ -2,8 +2,8 @@ import type { Json } from '@sweep/spec/number'
 import type { Config, Parameter } from '@sweep/spec/search-space'
 import type { Rng } from '../rng.ts'
 import { sampleIndex, sampleParameter } from '../sample.ts'
-import { type Axis, encodeConfig } from '../space/axis.ts'
-import { isActive } from '../space/conditions.ts'
+import { type Axis, encodeConfig } from './axis.ts'
+import { isActive } from './conditions.ts'
 
 /** Of a choice with more values than this, as many are drawn at random where all would be compared. */
 const MOST_COMPARED = 16
