@@ -47,7 +47,7 @@ async function stepsOf(id: string, trial: number): Promise<readonly number[]> {
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1)
 const nothingLeft = () =>
-  expect.poll(() => cluster.names('jobs,pods,secrets'), { timeout: 40_000, interval: 500 }).toEqual([])
+  expect.poll(() => cluster.names('jobs,pods,secrets'), { timeout: 90_000, interval: 500 }).toEqual([])
 
 describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, () => {
   beforeAll(async () => {
@@ -139,7 +139,7 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     }
     await expectConsistent(server, [id])
     await nothingLeft()
-  }, 120_000)
+  }, 240_000)
 
   test('a pod deleted by hand is a fault of its host: the trial gets another attempt', async () => {
     const id = await createSweep(server, `${steps(40)}budget: {trials: 1}\n`)
@@ -149,7 +149,7 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     const { attemptList } = await getTrial(server, id, 1)
     expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
     await nothingLeft()
-  }, 120_000)
+  }, 240_000)
 
   test('what a pod waits for can be asked, and an image that does not exist ends its trial', async () => {
     const id = await createSweep(
@@ -166,7 +166,7 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     expect(attemptList.map(({ cause }) => cause)).toEqual(['bad-command'])
     expect(attemptList[0]?.message).toContain(MISSING)
     await nothingLeft()
-  }, 120_000)
+  }, 240_000)
 
   test('the Jobs of an agent that is killed and does not come back end with its leases', async () => {
     const id = await createSweep(server, `${steps(10_000)}budget: {trials: 2}\n`)
@@ -178,5 +178,5 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     await nothingLeft()
     await server.call('POST', `/sweeps/${id}/cancel`)
     await agent.start()
-  }, 120_000)
+  }, 240_000)
 })

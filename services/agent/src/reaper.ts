@@ -19,6 +19,9 @@ import { homeHolder } from './home/home-lock.ts'
  */
 const GRACE_MS = 2000
 const LOOK_EVERY_MS = 250
+/** A cluster that does not answer is asked again this often, for so long; then its Jobs are left to the next agent. */
+const CLUSTER_AGAIN_MS = 2000
+const CLUSTER_PATIENCE_MS = 120_000
 /** Until the agent has told us of a lease. */
 const FIRST_LEASE_MS = 30_000
 
@@ -35,7 +38,7 @@ async function reap(home: string, marginMs: number, nonce: string): Promise<void
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
   if (isTakenOver()) return
-  await Promise.all([endTagged(HOME_TAG, home, GRACE_MS), reapContainers(home), reapJobs(home)])
+  await Promise.allSettled([endTagged(HOME_TAG, home, GRACE_MS), reapContainers(home), reapJobs(home, isTakenOver)])
 }
 
 /** The engine's client is loaded only now: until then it would take up memory for nothing. */
@@ -48,19 +51,23 @@ async function reapContainers(home: string): Promise<void> {
   await endContainers(socket, agentId, GRACE_MS).catch(() => undefined)
 }
 
-/** As for containers: a cluster that does not answer is left to the next agent. */
-async function reapJobs(home: string): Promise<void> {
+/** A cluster is another machine, which may be away for a moment. */
+async function reapJobs(home: string, isTakenOver: () => boolean): Promise<void> {
   const id = readHomeId(home)
   if (id === undefined || !hasMadeJobs(home)) return
   const { connect } = await import('@sweep/launchers/kubernetes/connect')
   const { KubernetesLauncher } = await import('@sweep/launchers/kubernetes/kubernetes-launcher')
-  try {
-    const client = connect(process.env['SWEEP_KUBECONFIG'] || process.env['KUBECONFIG'] || undefined)
-    const { namespace } = client
-    const launcher = new KubernetesLauncher({ client, clock: { now: Date.now }, namespace, onTrouble: () => undefined })
-    await launcher.endStrays({ id, home }, new Set())
-  } catch {
-    // See above.
+  const client = connect(process.env['SWEEP_KUBECONFIG'] || process.env['KUBECONFIG'] || undefined)
+  const { namespace } = client
+  const launcher = new KubernetesLauncher({ client, clock: { now: Date.now }, namespace, onTrouble: () => undefined })
+  const end = performance.now() + CLUSTER_PATIENCE_MS
+  while (performance.now() < end && !isTakenOver()) {
+    try {
+      await launcher.endStrays({ id, home }, new Set())
+      return
+    } catch {
+      await new Promise((resolve) => setTimeout(resolve, CLUSTER_AGAIN_MS))
+    }
   }
 }
 
