@@ -20,7 +20,7 @@ describe.skipIf(!isHere)(isHere ? 'an engine that is restarted' : WITHOUT_ENGINE
     testSpec(folder, argv, { container: { image: BUSYBOX, pull: 'never', mounts: [], network: 'none' } })
 
   test('takes its containers along, and they end by a fault of the host even if they end well', {
-    timeout: 90_000,
+    timeout: 180_000,
   }, async () => {
     const engine = await TestEngine.start()
     try {
@@ -46,7 +46,7 @@ describe.skipIf(!isHere)(isHere ? 'an engine that is restarted' : WITHOUT_ENGINE
     }
   })
 
-  test('with live-restore containers live through it, and their output is whole', { timeout: 90_000 }, async () => {
+  test('with live-restore containers live through it, and their output is whole', { timeout: 180_000 }, async () => {
     const engine = await TestEngine.start('--live-restore')
     try {
       const given = spec(counts)

@@ -11,6 +11,8 @@ import { readStoredExit, storeExit } from './stored-exit.ts'
 
 /** Time between two tries while the engine does not answer. */
 const AGAIN_MS = 500
+/** An engine that was restarted may have missed an end, and a connection may be dead without a word. */
+const LOOK_ANYWAY_MS = 30_000
 /** An engine that has been away this long is taken to have lost the container. */
 const AWAY_MS = 300_000
 /** The end waits for the rest of the output as long as some comes within this. */
@@ -108,8 +110,9 @@ export class RunningContainer implements Running {
     const abortSignal = this.#released.signal
     let awaySince: number | undefined
     for (;;) {
+      const isTime = AbortSignal.timeout(LOOK_ANYWAY_MS)
       try {
-        const { State, Config } = await this.#container.inspect({ abortSignal })
+        const { State, Config } = await this.#container.inspect({ abortSignal: AbortSignal.any([abortSignal, isTime]) })
         if (!State.Running) {
           // Asked for once it is back: one that was restarted keeps its containers only when it is told to.
           const endedWithEngine = awaySince !== undefined && !(await this.#engine.info()).LiveRestoreEnabled
@@ -117,9 +120,10 @@ export class RunningContainer implements Running {
         }
         if (awaySince !== undefined) this.#progress('')
         awaySince = undefined
-        await this.#container.wait({ abortSignal })
+        await this.#container.wait({ abortSignal: AbortSignal.any([abortSignal, isTime]) })
       } catch (error) {
         if (abortSignal.aborted) return new Promise(() => undefined)
+        if (isTime.aborted) continue
         if (statusOf(error) === 404) return REMOVED
         const now = performance.now()
         if (awaySince === undefined) this.#progress(`waiting for the Docker engine: ${engineSays(error)}`)
