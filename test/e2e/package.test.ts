@@ -10,11 +10,14 @@ import { trialProcesses } from '../support/sweeps.ts'
 const run = promisify(execFile)
 
 let folder: string
+/** Ends what the package has started, also after a failure. */
+let stopServer: (() => Promise<unknown>) | undefined
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'sweep-package-'))
   await chmod(folder, 0o755)
 })
 afterAll(async () => {
+  await stopServer?.().catch(() => undefined)
   await rm(folder, { recursive: true, force: true })
 })
 
@@ -34,6 +37,7 @@ test('the packed package, installed without install scripts into an empty prefix
   const home = join(folder, 'home')
   const sweep = join(prefix, 'node_modules', '.bin', 'sweep')
   const env = { PATH: process.env['PATH'], HOME: folder, SWEEP_HOME: home, SWEEP_PORT: '0' }
+  stopServer = () => run(sweep, ['server', 'stop'], { env })
   const args = ['run', '-p', 'x=0.5..1.5', '--min', 'loss', '-n', '4', '--json', '--', '/bin/sh', 'train.sh', '{x}']
   const result = await new Promise<{ status: number | null; stdout: string; stderr: string }>((resolve) => {
     const child = spawn(sweep, args, { cwd: folder, env, stdio: ['ignore', 'pipe', 'pipe'] })
@@ -50,6 +54,6 @@ test('the packed package, installed without install scripts into an empty prefix
   const best = JSON.parse(result.stdout)
   expect(JSON.stringify(best)).toContain('train.sh')
 
-  await run(sweep, ['server', 'stop'], { env })
+  await stopServer()
   expect(await trialProcesses(home)).toEqual([])
 }, 240_000)
