@@ -138,9 +138,11 @@ export class RunningContainer implements Running {
     const { signal } = this.#released
     while (!signal.aborted) {
       try {
-        await copyOutput(this.#container, this.#record.outputPath, signal)
+        const isWhole = this.#isOver
+        await copyOutput(this.#container, this.#record.outputPath, !isWhole, signal)
+        if (isWhole) return
         // That it ends is seen a moment later. When it has not ended it was the engine, and there is more to come.
-        if (this.#isOver || (await this.#isOverWithin(AGAIN_MS))) return
+        await this.#isOverWithin(AGAIN_MS)
       } catch (error) {
         if (statusOf(error) === 404) return
         await sleep(AGAIN_MS)
