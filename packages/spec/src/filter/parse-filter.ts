@@ -1,0 +1,258 @@
+import { didYouMean } from '../did-you-mean.ts'
+import {
+  COMPARISONS,
+  type Comparison,
+  FILTER_LIMITS,
+  type Field,
+  type Filter,
+  METRIC_SUMMARIES,
+  type MetricSummary,
+  type Scalar,
+  TEXT_OPERATORS,
+  type TextOperator,
+  type TimeField,
+  typeOf,
+} from './filter.ts'
+import { filterError, quoted } from './filter-error.ts'
+import { type Token, tokensOf } from './filter-tokens.ts'
+import { readField } from './read-field.ts'
+import { readMoment, readScalar, readText } from './read-value.ts'
+
+const OPERATOR_WORDS = [...TEXT_OPERATORS, 'in', 'not', 'exists', 'missing', 'is'] as const
+const OPERATORS_HINT = 'Operators are = != < <= > >= in, not in, like, ilike, contains, exists and missing.'
+const SYMBOLS: ReadonlyMap<string, Comparison> = new Map([
+  ...COMPARISONS.map((operator) => [operator, operator] as const),
+  ['==', '='],
+  ['<>', '!='],
+])
+const FUNCTION = /^(min|max|last)$/i
+
+/**
+ * Reads `metrics.val_loss < 0.3 and params.optimizer = "adam"`; docs/tracking/search.md has the language.
+ *
+ * @throws SweepError `invalid-request` that says at which place what is wrong
+ */
+export function parseFilter(source: string): Filter {
+  if (source.length > FILTER_LIMITS.text) {
+    const span = { start: 0, end: 1 }
+    throw filterError(source, span, `the filter is longer than ${FILTER_LIMITS.text} characters`)
+  }
+  const parser = new FilterParser(source)
+  return parser.filter()
+}
+
+/**
+ * Reads one field alone, such as `metrics.val_loss`, for a column or an order.
+ *
+ * @throws SweepError `invalid-request`
+ */
+export function parseField(source: string): Field {
+  return new FilterParser(source).fieldAlone()
+}
+
+class FilterParser {
+  readonly #source: string
+  readonly #tokens: readonly Token[]
+  #at = 0
+  #depth = 0
+  #terms = 0
+  #values = 0
+
+  constructor(source: string) {
+    this.#source = source
+    this.#tokens = tokensOf(source)
+  }
+
+  filter(): Filter {
+    const filter = this.#any()
+    if (this.#next.kind === 'end') return filter
+    const isClosing = this.#next.value === ')' && this.#next.kind === 'symbol'
+    const hint = isClosing ? 'There is no open parenthesis for it.' : 'Comparisons are joined by `and` or `or`.'
+    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`, hint)
+  }
+
+  fieldAlone(): Field {
+    const field = this.#field()
+    if (this.#next.kind === 'end') return field
+    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`)
+  }
+
+  #any(): Filter {
+    return this.#joined('or', () => this.#joined('and', () => this.#unary()))
+  }
+
+  #joined(kind: 'and' | 'or', read: () => Filter): Filter {
+    const first = read()
+    const parts = [first]
+    while (this.#takeWord(kind)) parts.push(read())
+    return parts.length === 1 ? first : { kind, parts }
+  }
+
+  #unary(): Filter {
+    const { start } = this.#next
+    if (this.#takeWord('not')) return this.#deeper(start, () => ({ kind: 'not', part: this.#unary() }))
+    if (!this.#takeSymbol('(')) return this.#term()
+    return this.#deeper(start, () => {
+      const inner = this.#any()
+      if (this.#takeSymbol(')')) return inner
+      throw this.#error(this.#next, 'the parenthesis is not closed here', 'Comparisons are joined by `and` or `or`.')
+    })
+  }
+
+  #deeper<T>(start: number, read: () => T): T {
+    this.#depth += 1
+    if (this.#depth > FILTER_LIMITS.depth) {
+      throw this.#error({ start, end: start + 1 }, `the filter is nested deeper than ${FILTER_LIMITS.depth} levels`)
+    }
+    const result = read()
+    this.#depth -= 1
+    return result
+  }
+
+  #term(): Filter {
+    const begin = this.#next
+    this.#terms += 1
+    if (this.#terms > FILTER_LIMITS.terms) {
+      throw this.#error(
+        begin,
+        `the filter has more than ${FILTER_LIMITS.terms} comparisons`,
+        'Use `in` for many values.',
+      )
+    }
+    const field = this.#field()
+    const operator = this.#next
+    if (operator.kind === 'symbol') return this.#comparison(field, operator)
+    if (this.#takeWord('exists')) return { kind: 'exists', field }
+    if (this.#takeWord('missing')) return { kind: 'missing', field }
+    if (this.#takeWord('is')) return this.#isNull(field)
+    const negated = this.#takeWord('not')
+    if (this.#takeWord('in')) return this.#list(field, operator, negated)
+    const word = this.#next.kind === 'word' ? this.#next.value.toLowerCase() : ''
+    const found = TEXT_OPERATORS.find((known) => known === word)
+    if (found !== undefined) return this.#text(field, found, negated)
+    const { kind, value } = this.#next
+    const meant = kind === 'word' ? didYouMean(value, OPERATOR_WORDS) : null
+    const what = kind === 'end' ? 'the filter ends' : `${quoted(value)} stands`
+    const hint = meant === null ? OPERATORS_HINT : `Did you mean ${quoted(meant)}?`
+    throw this.#error(this.#next, `${what} where an operator should be`, hint)
+  }
+
+  #field(): Field {
+    const token = this.#next
+    const isCall = token.kind === 'word' && FUNCTION.test(token.value) && this.#tokens[this.#at + 1]?.value === '('
+    if (isCall) return this.#summary()
+    return this.#plainField('last')
+  }
+
+  /** `min(metrics.val_loss)`. */
+  #summary(): Field {
+    const summary = METRIC_SUMMARIES.find((known) => known === this.#next.value.toLowerCase()) as MetricSummary
+    this.#at += 2
+    const inside = this.#next
+    const field = this.#plainField(summary)
+    if (field.kind !== 'metric') {
+      throw this.#error(inside, `${summary}() takes a metric`, `Write ${summary}(metrics.NAME).`)
+    }
+    if (!this.#takeSymbol(')')) throw this.#error(this.#next, `${summary}( is not closed here`)
+    return field
+  }
+
+  #plainField(summary: MetricSummary): Field {
+    const token = this.#next
+    if (token.kind !== 'word') {
+      const what = token.kind === 'end' ? 'the filter ends' : `${quoted(token.value)} stands`
+      const hint = token.kind === 'end' ? undefined : 'The field comes first: metrics.val_loss < 0.3.'
+      throw this.#error(token, `${what} where a field should be`, hint)
+    }
+    this.#at += 1
+    const behind = this.#next
+    const isQuotedName =
+      (behind.kind === 'name' || behind.kind === 'text') && behind.start === token.end && /^[^.]+\.$/.test(token.value)
+    if (isQuotedName) this.#at += 1
+    return readField(this.#source, token, isQuotedName ? behind : undefined, summary)
+  }
+
+  #comparison(field: Field, token: Token): Filter {
+    const operator = SYMBOLS.get(token.value)
+    if (operator === undefined) {
+      throw this.#error(token, `${quoted(token.value)} stands where an operator should be`, OPERATORS_HINT)
+    }
+    this.#at += 1
+    const value = this.#take()
+    const type = typeOf(field)
+    if (type === 'time') {
+      return { kind: 'time', field: field as TimeField, operator, value: readMoment(this.#source, value) }
+    }
+    const scalar = readScalar(this.#source, value, type)
+    const isOrder = operator !== '=' && operator !== '!='
+    if (isOrder && typeof scalar !== 'number') {
+      const hint =
+        type === 'tag'
+          ? 'Tags are texts; compare them with =, !=, in, like or contains.'
+          : 'Texts are compared with =, !=, in, like or contains.'
+      throw this.#error(token, `${token.value} compares numbers only`, hint)
+    }
+    return { kind: 'compare', field, operator, value: scalar }
+  }
+
+  #list(field: Field, operator: Token, negated: boolean): Filter {
+    const type = typeOf(field)
+    if (type === 'time') throw this.#error(operator, 'a time is in no list', 'Compare it with <, <=, > or >=.')
+    if (!this.#takeSymbol('(')) {
+      throw this.#error(this.#next, 'the values of `in` stand in parentheses', 'Write in ("adam", "sgd").')
+    }
+    const values: Scalar[] = []
+    do {
+      this.#values += 1
+      if (this.#values > FILTER_LIMITS.values) {
+        throw this.#error(this.#next, `the lists of the filter have more than ${FILTER_LIMITS.values} values`)
+      }
+      values.push(readScalar(this.#source, this.#take(), type))
+    } while (this.#takeSymbol(','))
+    if (this.#takeSymbol(')')) return { kind: 'in', field, negated, values }
+    throw this.#error(this.#next, 'the list is not closed here', 'Values are separated by commas.')
+  }
+
+  #text(field: Field, operator: TextOperator, negated: boolean): Filter {
+    const type = typeOf(field)
+    if (type !== 'text' && type !== 'tag' && type !== 'param' && type !== 'status') {
+      throw this.#error(this.#next, `${operator} looks into texts, and this is none`)
+    }
+    this.#at += 1
+    return { kind: 'text', field, operator, negated, pattern: readText(this.#source, this.#take()) }
+  }
+
+  /** MLflow's and SQL's `is null` and `is not null`. */
+  #isNull(field: Field): Filter {
+    const negated = this.#takeWord('not')
+    if (this.#takeWord('null')) return { kind: negated ? 'exists' : 'missing', field }
+    throw this.#error(this.#next, '`is` is followed by `null` or `not null`', 'Values are compared with =.')
+  }
+
+  get #next(): Token {
+    return this.#tokens[this.#at]!
+  }
+
+  /** The end stays where it is. */
+  #take(): Token {
+    const token = this.#next
+    if (token.kind !== 'end') this.#at += 1
+    return token
+  }
+
+  #takeWord(word: string): boolean {
+    const isIt = this.#next.kind === 'word' && this.#next.value.toLowerCase() === word
+    if (isIt) this.#at += 1
+    return isIt
+  }
+
+  #takeSymbol(symbol: string): boolean {
+    const isIt = this.#next.kind === 'symbol' && this.#next.value === symbol
+    if (isIt) this.#at += 1
+    return isIt
+  }
+
+  #error(span: { start: number; end: number }, message: string, hint?: string) {
+    return filterError(this.#source, span, message, hint)
+  }
+}
