@@ -40,6 +40,12 @@ export type Field =
   | { readonly kind: 'tag'; readonly name: string }
   | AttributeField
 
+/** Runs without the value come last in either direction. */
+export interface OrderTerm {
+  readonly field: Field
+  readonly descending: boolean
+}
+
 export interface AttributeField {
   readonly kind: 'attribute'
   readonly name: AttributeName
@@ -88,6 +94,8 @@ export const FILTER_LIMITS = {
   terms: 100,
   /** Values in the lists of all `in` together. */
   values: 2000,
+  /** Parts of an order. */
+  order: 3,
   /** UTF-16 units of a name. */
   name: 1000,
 } as const

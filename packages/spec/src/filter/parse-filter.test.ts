@@ -3,6 +3,7 @@ import { expect, test } from 'vitest'
 import { diagnosticsOf } from '../document/diagnostic.ts'
 import { formatDiagnostic } from '../document/format-diagnostic.ts'
 import { SweepError } from '../errors.ts'
+import { RUN_STATUSES } from '../tracking/run-status.ts'
 import {
   ATTRIBUTES,
   type AttributeName,
@@ -16,9 +17,8 @@ import {
   type TimeField,
   typeOf,
 } from './filter.ts'
-import { parseField, parseFilter } from './parse-filter.ts'
-import { printField, printFilter } from './print-filter.ts'
-import { RUN_STATUSES } from './run-status.ts'
+import { parseField, parseFilter, parseOrder } from './parse-filter.ts'
+import { printField, printFilter, printOrder } from './print-filter.ts'
 
 const metric = (name: string, summary: 'last' | 'min' | 'max' = 'last'): Field => ({ kind: 'metric', name, summary })
 const param = (name: string): Field => ({ kind: 'param', name })
@@ -199,6 +199,19 @@ test('a field stands alone as a column or an order', () => {
   expect(() => parseField('')).toThrow('where a field should be')
 })
 
+test('an order has fields and directions', () => {
+  const order = parseOrder('metrics.`a,b` DESC, created,min(metrics.x) asc')
+  expect(order).toEqual([
+    { field: metric('a,b'), descending: true },
+    { field: attribute('created'), descending: false },
+    { field: metric('x', 'min'), descending: false },
+  ])
+  expect(parseOrder(printOrder(order))).toEqual(order)
+  expect(() => parseOrder('created descending')).toThrow('does not belong here')
+  expect(() => parseOrder('created,')).toThrow('where a field should be')
+  expect(() => parseOrder('id, id, id, id')).toThrow('more than 3 parts')
+})
+
 const names = fc.oneof(
   fc.string({ minLength: 1, maxLength: 8, unit: 'binary' }),
   fc.constantFrom('a', 'val_loss', 'a.b', 'a.', '.', '-', 'and', '`', '"', 'train/loss', 'x y', '0', 'ö'),
@@ -264,7 +277,7 @@ const terms: fc.Arbitrary<Filter> = fields.chain((field): fc.Arbitrary<Filter> =
     negated: fc.boolean(),
     pattern: texts,
   })
-  const isText = type === 'text' || type === 'tag' || type === 'param' || type === 'status'
+  const isText = type === 'text' || type === 'tag' || type === 'param'
   return fc.oneof(presence, compare, list, ...(isText ? [text] : [])) as fc.Arbitrary<Filter>
 })
 

@@ -7,6 +7,7 @@ import {
   type Filter,
   METRIC_SUMMARIES,
   type MetricSummary,
+  type OrderTerm,
   type Scalar,
   TEXT_OPERATORS,
   type TextOperator,
@@ -50,6 +51,15 @@ export function parseField(source: string): Field {
   return new FilterParser(source).fieldAlone()
 }
 
+/**
+ * Reads `metrics.val_loss, created desc`: ascending unless it says `desc`.
+ *
+ * @throws SweepError `invalid-request`
+ */
+export function parseOrder(source: string): OrderTerm[] {
+  return new FilterParser(source).order()
+}
+
 class FilterParser {
   readonly #source: string
   readonly #tokens: readonly Token[]
@@ -75,6 +85,22 @@ class FilterParser {
     const field = this.#field()
     if (this.#next.kind === 'end') return field
     throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`)
+  }
+
+  order(): OrderTerm[] {
+    const terms: OrderTerm[] = []
+    do {
+      if (terms.length === FILTER_LIMITS.order) {
+        throw this.#error(this.#next, `an order has more than ${FILTER_LIMITS.order} parts`)
+      }
+      const field = this.#field()
+      const descending = this.#takeWord('desc')
+      if (!descending) this.#takeWord('asc')
+      terms.push({ field, descending })
+    } while (this.#takeSymbol(','))
+    if (this.#next.kind === 'end') return terms
+    const hint = 'An order is such as metrics.val_loss asc, created desc.'
+    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`, hint)
   }
 
   #any(): Filter {
@@ -215,7 +241,7 @@ class FilterParser {
 
   #text(field: Field, operator: TextOperator, negated: boolean): Filter {
     const type = typeOf(field)
-    if (type !== 'text' && type !== 'tag' && type !== 'param' && type !== 'status') {
+    if (type !== 'text' && type !== 'tag' && type !== 'param') {
       throw this.#error(this.#next, `${operator} looks into texts, and this is none`)
     }
     this.#at += 1

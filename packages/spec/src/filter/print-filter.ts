@@ -1,5 +1,5 @@
 import { assertNever } from '../assert-never.ts'
-import type { Field, Filter, Moment, Scalar } from './filter.ts'
+import type { Field, Filter, Moment, OrderTerm, Scalar } from './filter.ts'
 import { typeOf } from './filter.ts'
 
 /** Names and texts that are safe without quotes whatever stands beside them; fewer than the parser takes. */
@@ -37,6 +37,11 @@ export function printField(field: Field): string {
   const name = BARE.test(field.name) ? field.name : `\`${field.name.replaceAll('`', '``')}\``
   const path = `${field.kind}s.${name}`
   return field.kind === 'metric' && field.summary !== 'last' ? `${field.summary}(${path})` : path
+}
+
+/** The text of an order, which `parseOrder` reads as the same order. */
+export function printOrder(terms: readonly OrderTerm[]): string {
+  return terms.map(({ field, descending }) => `${printField(field)} ${descending ? 'desc' : 'asc'}`).join(', ')
 }
 
 function printPart(filter: Filter, around: 'and' | 'or' | 'not'): string {

@@ -1,10 +1,10 @@
 import { didYouMeanHint } from '../did-you-mean.ts'
+import { RUN_STATUSES } from '../tracking/run-status.ts'
 import { DURATION_EXAMPLES, parseDuration } from '../units.ts'
 import type { FieldType, Moment, Scalar } from './filter.ts'
 import { filterError, quoted } from './filter-error.ts'
 import type { Token } from './filter-tokens.ts'
 import { looksLikeField } from './read-field.ts'
-import { RUN_STATUSES } from './run-status.ts'
 
 const NUMBER = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)(e[+-]?[0-9]+)?$/i
 /** JSON has no such numbers, so these are their names; MLflow's spelling and Python's. */
