@@ -1,0 +1,90 @@
+import { assertNever } from '@sweep/spec/assert-never'
+import type { AttributeName, Field, MetricSummary } from '@sweep/spec/filter/filter'
+import { plainText } from '../json-text.ts'
+import { RUN_ENDED, RUN_NAME, RUN_PARAMS, RUN_STARTED, RUN_STATUS } from '../tracking/run-record.ts'
+import type { SqlParameters, SqlType } from './sql-parameters.ts'
+
+/** What is asked of runs is SQL over `RUN_TABLES`; nothing that anybody has written ever becomes part of its text. */
+export interface SqlContext {
+  readonly parameters: SqlParameters
+  /** Of the metrics that are asked for; those without an id have no point anywhere. */
+  readonly nameIds: ReadonlyMap<string, number>
+}
+
+/** Columns of run_metrics. */
+export const SUMMARY_COLUMNS = {
+  last: 'last_value',
+  min: 'min_value',
+  max: 'max_value',
+} as const satisfies Record<MetricSummary, string>
+
+/** Where the values of an attribute stand; a run is also found by the second, where there is one. */
+export const ATTRIBUTE_SQL: Readonly<Record<AttributeName, readonly [string, ...string[]]>> = {
+  id: ['r.id'],
+  status: [RUN_STATUS],
+  name: [RUN_NAME],
+  group: ['r.group_name'],
+  created: ['r.created_at'],
+  started: [RUN_STARTED],
+  ended: [RUN_ENDED],
+  // Of a run that goes on: until now. Milliseconds.
+  duration: [`(extract(epoch from coalesce(${RUN_ENDED}, now()) - ${RUN_STARTED}) * 1000)::float8`],
+  trial: ['r.trial'],
+  experiment: ['r.experiment_id', 'e.name'],
+  project: ['p.name'],
+  sweep: ['r.sweep_id', 'case when r.sweep_id is not null then e.name end'],
+  parent: ['parent.id'],
+  created_by: ['r.created_by'],
+}
+
+const ATTRIBUTE_TYPES: Readonly<Record<AttributeName, SqlType>> = {
+  id: 'text',
+  status: 'text',
+  name: 'text',
+  group: 'text',
+  created: 'timestamptz',
+  started: 'timestamptz',
+  ended: 'timestamptz',
+  duration: 'float8',
+  trial: 'int4',
+  experiment: 'text',
+  project: 'text',
+  sweep: 'text',
+  parent: 'text',
+  created_by: 'text',
+}
+
+/** The value of a field as something that can be ordered: null where it is missing or NaN. */
+export interface OrderValue {
+  readonly sql: string
+  readonly type: SqlType
+  /** Joins it needs beyond `RUN_TABLES`; `required` leaves out the runs that have no such value. */
+  readonly join: (required: boolean) => string
+}
+
+/** @param alias of the join, one for each part of an order */
+export function orderValue(field: Field, alias: string, { parameters, nameIds }: SqlContext): OrderValue {
+  const noJoin = () => ''
+  switch (field.kind) {
+    case 'metric': {
+      const column = `${alias}.${SUMMARY_COLUMNS[field.summary]}`
+      const id = parameters.add(nameIds.get(plainText(field.name)) ?? -1, 'int4')
+      // NaN is larger than everything to Postgres.
+      const on = `on ${alias}.run_key = r.key and ${alias}.name_id = ${id} and ${column} < 'NaN'`
+      return {
+        sql: column,
+        type: 'float8',
+        join: (required) => `${required ? 'join' : 'left join'} run_metrics ${alias} ${on}`,
+      }
+    }
+    case 'param':
+      // jsonb has an order of its own: null, texts, numbers, booleans.
+      return { sql: `(${RUN_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`, type: 'jsonb', join: noJoin }
+    case 'tag':
+      return { sql: `(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`, type: 'text', join: noJoin }
+    case 'attribute':
+      return { sql: `(${ATTRIBUTE_SQL[field.name][0]})`, type: ATTRIBUTE_TYPES[field.name], join: noJoin }
+    default:
+      return assertNever(field)
+  }
+}

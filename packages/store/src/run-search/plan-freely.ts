@@ -1,0 +1,20 @@
+import type { Queryable } from '../database.ts'
+
+/** Longest that a search may take in Postgres; a client that asks for the impossible holds no connection for longer. */
+const MOST_MS = 10_000
+
+const PLAN_FREELY = {
+  name: 'plan-freely',
+  text: `select set_config(name, value, true)
+           from (values ('plan_cache_mode', 'force_custom_plan'), ('enable_seqscan', 'on'), ('enable_bitmapscan', 'on'),
+                        ('enable_sort', 'on'), ('enable_hashjoin', 'on'), ('enable_mergejoin', 'on'),
+                        ('statement_timeout', $1::text)) as settings (name, value)`,
+}
+
+/**
+ * Lets Postgres plan the statements of this transaction by what they ask for. Elsewhere every statement reaches a few
+ * rows through an index (see database.ts); a search may as well read all runs there are, and no two are alike.
+ */
+export async function planFreely(tx: Queryable): Promise<void> {
+  await tx.query(PLAN_FREELY, [String(MOST_MS)])
+}

@@ -1,0 +1,127 @@
+import { SweepError } from '@sweep/spec/errors'
+import { FILTER_LIMITS, type Filter, type OrderTerm } from '@sweep/spec/filter/filter'
+import { printOrder } from '@sweep/spec/filter/print-filter'
+import type { ExperimentId } from '@sweep/spec/ids'
+import { z } from 'zod'
+import type { Database, Queryable } from '../database.ts'
+import { plainText } from '../json-text.ts'
+import { nameIdsOf } from '../metric-names.ts'
+import { RUN_COLUMNS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from '../tracking/run-record.ts'
+import type { SqlContext } from './field-sql.ts'
+import { filterSql, metricsOf } from './filter-sql.ts'
+import { orderSql, type Position } from './order-sql.ts'
+import { planFreely } from './plan-freely.ts'
+import { SqlParameters } from './sql-parameters.ts'
+
+export interface RunSearch {
+  readonly filter?: Filter | undefined
+  /** Newest first when absent or empty. */
+  readonly order?: readonly OrderTerm[] | undefined
+  readonly experimentId?: ExperimentId | undefined
+  /** Name of a project. */
+  readonly project?: string | undefined
+  /** Those that are not deleted when absent. */
+  readonly deleted?: 'only' | 'include' | 'exclude' | undefined
+  readonly limit: number
+  /** `next` of the page before. */
+  readonly after?: string | undefined
+}
+
+export interface RunSearchPage {
+  readonly runs: readonly RunRecord[]
+  /** Pass as `after` for the next page; null on the last. */
+  readonly next: string | null
+}
+
+/** The order, so that it is noticed when a cursor comes with another one, and where the page ended. */
+const Cursor = z.tuple([
+  z.string(),
+  z.boolean(),
+  z.array(z.string().nullable()).max(FILTER_LIMITS.order),
+  z.int().nonnegative(),
+])
+
+interface PlacedRow extends RunRow {
+  readonly place: readonly (string | null)[]
+}
+
+/**
+ * Runs that a filter means, in an order; those without a value for it come last, where NaN is no value. Pages don't
+ * overlap and leave nothing out, whatever is added meanwhile; a run whose own values change between two pages may be on
+ * both or on neither.
+ *
+ * @throws SweepError `invalid-request` for an `after` that is no cursor of this order
+ */
+export async function searchRuns(database: Database, search: RunSearch): Promise<RunSearchPage> {
+  const order = search.order ?? []
+  const after = search.after === undefined ? undefined : readCursor(search.after, order)
+  return database.tx(async (tx) => {
+    const [, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
+    const found: { row: PlacedRow; isPresent: boolean }[] = []
+    // Without an order there is one range only, of which it does not matter what it is called.
+    for (const isPresent of order.length === 0 ? [true] : [true, false]) {
+      if (after !== undefined && after.isPresent !== isPresent && isPresent) continue
+      const begin = after?.isPresent === isPresent ? after : undefined
+      const wanted = search.limit + 1 - found.length
+      if (wanted > 0) {
+        const rows = await rangeOf(tx, search, nameIds, isPresent, begin, wanted)
+        found.push(...rows.map((row) => ({ row, isPresent })))
+      }
+    }
+    const shown = found.slice(0, search.limit)
+    const last = shown.at(-1)
+    const isMore = found.length > search.limit && last !== undefined
+    return {
+      runs: shown.map(({ row }) => runRecord(row)),
+      next: isMore ? cursorText(order, { isPresent: last.isPresent, values: last.row.place, key: last.row.key }) : null,
+    }
+  })
+}
+
+async function rangeOf(
+  tx: Queryable,
+  search: RunSearch,
+  nameIds: ReadonlyMap<string, number>,
+  isPresent: boolean,
+  after: Position | undefined,
+  limit: number,
+): Promise<PlacedRow[]> {
+  const parameters = new SqlParameters()
+  const context: SqlContext = { parameters, nameIds }
+  const range = orderSql(search.order ?? [], isPresent, after, context)
+  const conditions = [...scopeSql(search, parameters), ...range.conditions]
+  if (search.filter !== undefined) conditions.push(filterSql(search.filter, context))
+  const text = `select ${RUN_COLUMNS}, ${range.columns} from ${RUN_TABLES} ${range.joins}
+                 where ${conditions.join(' and ')} order by ${range.orderBy} limit ${parameters.add(limit, 'int8')}`
+  return (await tx.query<PlacedRow>(text, parameters.values)).rows
+}
+
+function scopeSql({ experimentId, project, deleted }: RunSearch, parameters: SqlParameters): string[] {
+  const conditions = ['true']
+  if (experimentId !== undefined) conditions.push(`r.experiment_id = ${parameters.add(experimentId, 'text')}`)
+  if (project !== undefined) conditions.push(`p.name = ${parameters.add(plainText(project), 'text')}`)
+  if (deleted !== 'include') conditions.push(`r.deleted_at is ${deleted === 'only' ? 'not null' : 'null'}`)
+  return conditions
+}
+
+async function searchedNames(tx: Queryable, { filter, order = [] }: RunSearch): Promise<Map<string, number>> {
+  const ordered = order.flatMap(({ field }) => (field.kind === 'metric' ? [plainText(field.name)] : []))
+  return nameIdsOf(tx, [...(filter === undefined ? [] : metricsOf(filter)), ...ordered])
+}
+
+function cursorText(order: readonly OrderTerm[], { isPresent, values, key }: Position): string {
+  const cursor: z.infer<typeof Cursor> = [printOrder(order), isPresent, [...values], key]
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url')
+}
+
+function readCursor(text: string, order: readonly OrderTerm[]): Position {
+  try {
+    const [printed, isPresent, values, key] = Cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
+    if (printed === printOrder(order) && values.length === order.length) return { isPresent, values, key }
+  } catch {
+    // Said below, together with a cursor of another order.
+  }
+  throw new SweepError('invalid-request', 'after: is not a cursor of this search', {
+    hint: 'Pass on the `next` of the page before, with the same order, or leave it out.',
+  })
+}
