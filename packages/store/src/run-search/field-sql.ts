@@ -9,6 +9,8 @@ export interface SqlContext {
   readonly parameters: SqlParameters
   /** Of the metrics that are asked for; those without an id have no point anywhere. */
   readonly nameIds: ReadonlyMap<string, number>
+  /** When the search began, as Postgres writes it: the same for all pages, so that what goes on stays in its place. */
+  readonly now: string
 }
 
 /** Columns of run_metrics. */
@@ -19,7 +21,7 @@ export const SUMMARY_COLUMNS = {
 } as const satisfies Record<MetricSummary, string>
 
 /** Where the values of an attribute stand; a run is also found by the second, where there is one. */
-export const ATTRIBUTE_SQL: Readonly<Record<AttributeName, readonly [string, ...string[]]>> = {
+const ATTRIBUTE_SQL: Readonly<Record<Exclude<AttributeName, 'duration'>, readonly [string, ...string[]]>> = {
   id: ['r.id'],
   status: [RUN_STATUS],
   name: [RUN_NAME],
@@ -27,14 +29,19 @@ export const ATTRIBUTE_SQL: Readonly<Record<AttributeName, readonly [string, ...
   created: ['r.created_at'],
   started: [RUN_STARTED],
   ended: [RUN_ENDED],
-  // Of a run that goes on: until now. Milliseconds.
-  duration: [`(extract(epoch from coalesce(${RUN_ENDED}, now()) - ${RUN_STARTED}) * 1000)::float8`],
   trial: ['r.trial'],
   experiment: ['r.experiment_id', 'e.name'],
   project: ['p.name'],
   sweep: ['r.sweep_id', 'case when r.sweep_id is not null then e.name end'],
   parent: ['parent.id'],
   created_by: ['r.created_by'],
+}
+
+export function attributeColumns(name: AttributeName, { parameters, now }: SqlContext): readonly [string, ...string[]] {
+  if (name !== 'duration') return ATTRIBUTE_SQL[name]
+  // Of a run that goes on: until now. Milliseconds.
+  const until = `coalesce(${RUN_ENDED}, ${parameters.add(now, 'timestamptz')})`
+  return [`((extract(epoch from ${until} - ${RUN_STARTED}) * 1000)::float8)`]
 }
 
 const ATTRIBUTE_TYPES: Readonly<Record<AttributeName, SqlType>> = {
@@ -63,7 +70,8 @@ export interface OrderValue {
 }
 
 /** @param alias of the join, one for each part of an order */
-export function orderValue(field: Field, alias: string, { parameters, nameIds }: SqlContext): OrderValue {
+export function orderValue(field: Field, alias: string, context: SqlContext): OrderValue {
+  const { parameters, nameIds } = context
   const noJoin = () => ''
   switch (field.kind) {
     case 'metric': {
@@ -83,7 +91,7 @@ export function orderValue(field: Field, alias: string, { parameters, nameIds }:
     case 'tag':
       return { sql: `(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`, type: 'text', join: noJoin }
     case 'attribute':
-      return { sql: `(${ATTRIBUTE_SQL[field.name][0]})`, type: ATTRIBUTE_TYPES[field.name], join: noJoin }
+      return { sql: `(${attributeColumns(field.name, context)[0]})`, type: ATTRIBUTE_TYPES[field.name], join: noJoin }
     default:
       return assertNever(field)
   }

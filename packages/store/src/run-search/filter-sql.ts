@@ -5,7 +5,7 @@ import { RUN_STATUSES, type RunStatus, TRIAL_RUN_STATUS } from '@sweep/spec/trac
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { jsonText, plainText } from '../json-text.ts'
 import { RUN_PARAMS } from '../tracking/run-record.ts'
-import { ATTRIBUTE_SQL, type SqlContext, SUMMARY_COLUMNS } from './field-sql.ts'
+import { attributeColumns, type SqlContext, SUMMARY_COLUMNS } from './field-sql.ts'
 import type { SqlParameters } from './sql-parameters.ts'
 
 /**
@@ -25,13 +25,13 @@ export function filterSql(filter: Filter, context: SqlContext): string {
     case 'missing':
       return `(${existsSql(filter.field, context)} is not true)`
     case 'time':
-      return timeSql(filter.field, filter.operator, filter.value, context.parameters)
+      return timeSql(filter.field, filter.operator, filter.value, context)
     case 'compare':
       return compareSql(filter.field, filter.operator, filter.value, context)
     case 'in':
       return listSql(filter.field, filter.values, filter.negated, context)
     case 'text':
-      return textSql(filter.field, filter.operator, filter.pattern, filter.negated, context.parameters)
+      return textSql(filter.field, filter.operator, filter.pattern, filter.negated, context)
     default:
       return assertNever(filter)
   }
@@ -47,7 +47,7 @@ function existsSql(field: Field, context: SqlContext): string {
     case 'tag':
       return `(r.tags ? ${parameters.add(plainText(field.name), 'text')})`
     case 'attribute':
-      return `(${ATTRIBUTE_SQL[field.name][0]} is not null)`
+      return `(${attributeColumns(field.name, context)[0]} is not null)`
     default:
       return assertNever(field)
   }
@@ -78,16 +78,17 @@ function compareSql(field: Field, operator: Comparison, value: Scalar, context: 
       return operator === '=' ? `(${isEqual})` : `(${existsSql(field, context)} and not ${isEqual})`
     }
     case 'attribute':
-      return attributeSql(field, operator, value, parameters)
+      return attributeSql(field, operator, value, context)
     default:
       return assertNever(field)
   }
 }
 
-function attributeSql(field: AttributeField, operator: Comparison, value: Scalar, parameters: SqlParameters): string {
+function attributeSql(field: AttributeField, operator: Comparison, value: Scalar, context: SqlContext): string {
+  const { parameters } = context
   const type = typeOf(field)
   if (type === 'status') return statusSql([String(value)], operator === '!=', parameters)
-  const columns = ATTRIBUTE_SQL[field.name]
+  const columns = attributeColumns(field.name, context)
   if (type === 'text') return oneOfSql(columns, [String(value)], operator === '!=', parameters)
   return numberSql(columns[0], operator, Number(value), parameters)
 }
@@ -112,7 +113,7 @@ function listSql(field: Field, values: readonly Scalar[], negated: boolean, cont
     case 'attribute': {
       const type = typeOf(field)
       if (type === 'status') return statusSql(values.map(String), negated, parameters)
-      const columns = ATTRIBUTE_SQL[field.name]
+      const columns = attributeColumns(field.name, context)
       if (type === 'text') return oneOfSql(columns, values.map(String), negated, parameters)
       const list = parameters.add(values.map(Number), 'float8[]')
       return negated ? `(${columns[0]} <> all(${list}))` : `(${columns[0]} = any(${list}))`
@@ -122,14 +123,9 @@ function listSql(field: Field, values: readonly Scalar[], negated: boolean, cont
   }
 }
 
-function textSql(
-  field: Field,
-  operator: TextOperator,
-  pattern: string,
-  negated: boolean,
-  parameters: SqlParameters,
-): string {
-  const columns = textColumns(field, parameters)
+function textSql(field: Field, operator: TextOperator, pattern: string, negated: boolean, context: SqlContext): string {
+  const { parameters } = context
+  const columns = textColumns(field, context)
   const wanted = parameters.add(operator === 'contains' ? plainText(pattern) : likePattern(pattern), 'text')
   const matches = columns.map((column) =>
     operator === 'contains' ? `strpos(lower(${column}), lower(${wanted})) > 0` : `${column} ${operator} ${wanted}`,
@@ -138,7 +134,8 @@ function textSql(
   return negated ? `(${columns[0]} is not null and ${isMatch} is not true)` : isMatch
 }
 
-function textColumns(field: Field, parameters: SqlParameters): readonly string[] {
+function textColumns(field: Field, context: SqlContext): readonly string[] {
+  const { parameters } = context
   switch (field.kind) {
     case 'param': {
       const name = parameters.add(plainText(field.name), 'text')
@@ -147,7 +144,7 @@ function textColumns(field: Field, parameters: SqlParameters): readonly string[]
     case 'tag':
       return [`(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`]
     case 'attribute':
-      return ATTRIBUTE_SQL[field.name].map((column) => `(${column})`)
+      return attributeColumns(field.name, context).map((column) => `(${column})`)
     case 'metric':
       throw new Error('a metric is no text')
     default:
@@ -183,10 +180,14 @@ function numberSql(column: string, operator: Comparison, value: number, paramete
   return operator === '>' || operator === '>=' ? `(${isMet} and ${column} < 'NaN'::float8)` : `(${isMet})`
 }
 
-function timeSql(field: AttributeField, operator: Comparison, moment: Moment, parameters: SqlParameters): string {
-  const [column] = ATTRIBUTE_SQL[field.name]
+function timeSql(field: AttributeField, operator: Comparison, moment: Moment, context: SqlContext): string {
+  const { parameters, now } = context
+  const [column] = attributeColumns(field.name, context)
   const ms = parameters.add(moment.ms, 'float8')
-  const wanted = moment.kind === 'at' ? `to_timestamp(${ms} / 1000)` : `(now() - ${ms} * interval '1 millisecond')`
+  const wanted =
+    moment.kind === 'at'
+      ? `to_timestamp(${ms} / 1000)`
+      : `(${parameters.add(now, 'timestamptz')} - ${ms} * interval '1 millisecond')`
   return `(${column} ${operator === '!=' ? '<>' : operator} ${wanted})`
 }
 

@@ -10,6 +10,8 @@ export interface Position {
   readonly isPresent: boolean
   readonly values: readonly (string | null)[]
   readonly key: number
+  /** When the search began; see `SqlContext.now`. */
+  readonly now: string
 }
 
 /** One range of an order: the runs that have a value for its first part, or the others, which come after them. */

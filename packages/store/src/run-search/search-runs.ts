@@ -33,12 +33,13 @@ export interface RunSearchPage {
   readonly next: string | null
 }
 
-/** The order, so that it is noticed when a cursor comes with another one, and where the page ended. */
+/** The order, so that it is noticed when a cursor comes with another one, and where the page ended; see `Position`. */
 const Cursor = z.tuple([
   z.string(),
   z.boolean(),
   z.array(z.string().nullable()).max(FILTER_LIMITS.order),
   z.int().nonnegative(),
+  z.string().regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+[+-][0-9:]+$/),
 ])
 
 interface PlacedRow extends RunRow {
@@ -56,7 +57,8 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
   const order = search.order ?? []
   const after = search.after === undefined ? undefined : readCursor(search.after, order)
   return database.tx(async (tx) => {
-    const [, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
+    const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
+    const now = after?.now ?? time
     const found: { row: PlacedRow; isPresent: boolean }[] = []
     // Without an order there is one range only, of which it does not matter what it is called.
     for (const isPresent of order.length === 0 ? [true] : [true, false]) {
@@ -64,7 +66,7 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
       const begin = after?.isPresent === isPresent ? after : undefined
       const wanted = search.limit + 1 - found.length
       if (wanted > 0) {
-        const rows = await rangeOf(tx, search, nameIds, isPresent, begin, wanted)
+        const rows = await rangeOf(tx, search, { nameIds, now }, isPresent, begin, wanted)
         found.push(...rows.map((row) => ({ row, isPresent })))
       }
     }
@@ -73,7 +75,9 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const isMore = found.length > search.limit && last !== undefined
     return {
       runs: shown.map(({ row }) => runRecord(row)),
-      next: isMore ? cursorText(order, { isPresent: last.isPresent, values: last.row.place, key: last.row.key }) : null,
+      next: isMore
+        ? cursorText(order, { isPresent: last.isPresent, values: last.row.place, key: last.row.key, now })
+        : null,
     }
   })
 }
@@ -81,13 +85,13 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
 async function rangeOf(
   tx: Queryable,
   search: RunSearch,
-  nameIds: ReadonlyMap<string, number>,
+  known: Omit<SqlContext, 'parameters'>,
   isPresent: boolean,
   after: Position | undefined,
   limit: number,
 ): Promise<PlacedRow[]> {
   const parameters = new SqlParameters()
-  const context: SqlContext = { parameters, nameIds }
+  const context: SqlContext = { parameters, ...known }
   const range = orderSql(search.order ?? [], isPresent, after, context)
   const conditions = [...scopeSql(search, parameters), ...range.conditions]
   if (search.filter !== undefined) conditions.push(filterSql(search.filter, context))
@@ -109,15 +113,15 @@ async function searchedNames(tx: Queryable, { filter, order = [] }: RunSearch): 
   return nameIdsOf(tx, [...(filter === undefined ? [] : metricsOf(filter)), ...ordered])
 }
 
-function cursorText(order: readonly OrderTerm[], { isPresent, values, key }: Position): string {
-  const cursor: z.infer<typeof Cursor> = [printOrder(order), isPresent, [...values], key]
+function cursorText(order: readonly OrderTerm[], { isPresent, values, key, now }: Position): string {
+  const cursor: z.infer<typeof Cursor> = [printOrder(order), isPresent, [...values], key, now]
   return Buffer.from(JSON.stringify(cursor)).toString('base64url')
 }
 
 function readCursor(text: string, order: readonly OrderTerm[]): Position {
   try {
-    const [printed, isPresent, values, key] = Cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-    if (printed === printOrder(order) && values.length === order.length) return { isPresent, values, key }
+    const [printed, isPresent, values, key, now] = Cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
+    if (printed === printOrder(order) && values.length === order.length) return { isPresent, values, key, now }
   } catch {
     // Said below, together with a cursor of another order.
   }
