@@ -1,10 +1,10 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import type { AttributeName, Field, MetricSummary } from '@sweep/spec/filter/filter'
 import { plainText } from '../json-text.ts'
-import { RUN_ENDED, RUN_NAME, RUN_PARAMS, RUN_STARTED, RUN_STATUS } from '../tracking/run-record.ts'
+import { RUN_ENDED, RUN_NAME, RUN_STARTED, RUN_STATUS } from '../tracking/run-record.ts'
 import type { SqlParameters, SqlType } from './sql-parameters.ts'
 
-/** What is asked of runs is SQL over `RUN_TABLES`; nothing that anybody has written ever becomes part of its text. */
+/** What is asked of runs is SQL over `SEARCHED_TABLES`; nothing that anybody has written ever becomes part of its text. */
 export interface SqlContext {
   readonly parameters: SqlParameters
   /** Of the metrics that are asked for; those without an id have no point anywhere. */
@@ -12,6 +12,17 @@ export interface SqlContext {
   /** When the search began, as Postgres writes it: the same for all pages, so that what goes on stays in its place. */
   readonly now: string
 }
+
+/** As `RUN_TABLES`, but every join is one that Postgres leaves out of the plan when nothing is asked of its table. */
+export const SEARCHED_TABLES = `runs r
+  left join experiments e on e.id = r.experiment_id
+  left join projects p on p.id = e.project_id
+  left join trials t on t.sweep_id = r.sweep_id and t.number = r.trial
+  left join runs parent on parent.key = r.parent_key`
+
+/** As `RUN_PARAMS`, for the same reason: looked up in the few runs that have none of their own. */
+export const SEARCHED_PARAMS = `coalesce(r.params,
+  (select own.config from trials own where own.sweep_id = r.sweep_id and own.number = r.trial))`
 
 /** Columns of run_metrics. */
 export const SUMMARY_COLUMNS = {
@@ -65,7 +76,7 @@ const ATTRIBUTE_TYPES: Readonly<Record<AttributeName, SqlType>> = {
 export interface OrderValue {
   readonly sql: string
   readonly type: SqlType
-  /** Joins it needs beyond `RUN_TABLES`; `required` leaves out the runs that have no such value. */
+  /** Joins it needs beyond `SEARCHED_TABLES`; `required` leaves out the runs that have no such value. */
   readonly join: (required: boolean) => string
 }
 
@@ -87,7 +98,11 @@ export function orderValue(field: Field, alias: string, context: SqlContext): Or
     }
     case 'param':
       // jsonb has an order of its own: null, texts, numbers, booleans.
-      return { sql: `(${RUN_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`, type: 'jsonb', join: noJoin }
+      return {
+        sql: `(${SEARCHED_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`,
+        type: 'jsonb',
+        join: noJoin,
+      }
     case 'tag':
       return { sql: `(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`, type: 'text', join: noJoin }
     case 'attribute':

@@ -4,12 +4,11 @@ import { typeOf } from '@sweep/spec/filter/filter'
 import { RUN_STATUSES, type RunStatus, TRIAL_RUN_STATUS } from '@sweep/spec/tracking/run-status'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { jsonText, plainText } from '../json-text.ts'
-import { RUN_PARAMS } from '../tracking/run-record.ts'
-import { attributeColumns, type SqlContext, SUMMARY_COLUMNS } from './field-sql.ts'
+import { attributeColumns, SEARCHED_PARAMS, type SqlContext, SUMMARY_COLUMNS } from './field-sql.ts'
 import type { SqlParameters } from './sql-parameters.ts'
 
 /**
- * A condition over `RUN_TABLES` that is true for the runs that a filter means; false or null for the others. What each
+ * A condition over `SEARCHED_TABLES` that is true for the runs that a filter means; false or null for the others. What each
  * part means stands in docs/tracking/search.md: a comparison with a value that is missing, or of another type, is never
  * met, and `not` turns met and not met around.
  */
@@ -43,7 +42,7 @@ function existsSql(field: Field, context: SqlContext): string {
     case 'metric':
       return metricSql(field, context, (value) => `${value} is not null`)
     case 'param':
-      return `(${RUN_PARAMS} ? ${parameters.add(plainText(field.name), 'text')})`
+      return `(${SEARCHED_PARAMS} ? ${parameters.add(plainText(field.name), 'text')})`
     case 'tag':
       return `(r.tags ? ${parameters.add(plainText(field.name), 'text')})`
     case 'attribute':
@@ -62,13 +61,13 @@ function compareSql(field: Field, operator: Comparison, value: Scalar, context: 
       const name = plainText(field.name)
       if (operator === '=' || operator === '!=') {
         const same = jsonAlternatives(value).map(
-          (one) => `${RUN_PARAMS} @> ${parameters.add(jsonText({ [name]: one }), 'jsonb')}`,
+          (one) => `${SEARCHED_PARAMS} @> ${parameters.add(jsonText({ [name]: one }), 'jsonb')}`,
         )
         const isEqual = `(${same.join(' or ')})`
         return operator === '=' ? isEqual : `(${existsSql(field, context)} and ${isEqual} is not true)`
       }
       // jsonb compares numbers with numbers as they are written, without turning them into something less exact.
-      const column = `(${RUN_PARAMS} -> ${parameters.add(name, 'text')})`
+      const column = `(${SEARCHED_PARAMS} -> ${parameters.add(name, 'text')})`
       const isNumber = `jsonb_typeof${column} = 'number'`
       return `(${isNumber} and ${column} ${operator} ${parameters.add(jsonText(value), 'jsonb')})`
     }
@@ -103,7 +102,7 @@ function listSql(field: Field, values: readonly Scalar[], negated: boolean, cont
       })
     case 'param': {
       const list = parameters.add(values.flatMap(jsonAlternatives).map(jsonText), 'text[]')
-      const column = `(${RUN_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`
+      const column = `(${SEARCHED_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`
       return negated ? `(${column} <> all(${list}::jsonb[]))` : `(${column} = any(${list}::jsonb[]))`
     }
     case 'tag': {
@@ -139,7 +138,9 @@ function textColumns(field: Field, context: SqlContext): readonly string[] {
   switch (field.kind) {
     case 'param': {
       const name = parameters.add(plainText(field.name), 'text')
-      return [`(case when jsonb_typeof(${RUN_PARAMS} -> ${name}) = 'string' then ${RUN_PARAMS} ->> ${name} end)`]
+      return [
+        `(case when jsonb_typeof(${SEARCHED_PARAMS} -> ${name}) = 'string' then ${SEARCHED_PARAMS} ->> ${name} end)`,
+      ]
     }
     case 'tag':
       return [`(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`]

@@ -7,7 +7,7 @@ import type { Database, Queryable } from '../database.ts'
 import { plainText } from '../json-text.ts'
 import { nameIdsOf } from '../metric-names.ts'
 import { RUN_COLUMNS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from '../tracking/run-record.ts'
-import type { SqlContext } from './field-sql.ts'
+import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
 import { filterSql, metricsOf } from './filter-sql.ts'
 import { orderSql, type Position } from './order-sql.ts'
 import { planFreely } from './plan-freely.ts'
@@ -42,7 +42,9 @@ const Cursor = z.tuple([
   z.string().regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+[+-][0-9:]+$/),
 ])
 
-interface PlacedRow extends RunRow {
+/** The place of a run in the order; the run itself is read for the page alone. */
+interface Placed {
+  readonly key: number
   readonly place: readonly (string | null)[]
 }
 
@@ -59,7 +61,7 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
   return database.tx(async (tx) => {
     const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
     const now = after?.now ?? time
-    const found: { row: PlacedRow; isPresent: boolean }[] = []
+    const found: { row: Placed; isPresent: boolean }[] = []
     // Without an order there is one range only, of which it does not matter what it is called.
     for (const isPresent of order.length === 0 ? [true] : [true, false]) {
       if (after !== undefined && after.isPresent !== isPresent && isPresent) continue
@@ -74,7 +76,10 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
-      runs: shown.map(({ row }) => runRecord(row)),
+      runs: await runsByKey(
+        tx,
+        shown.map(({ row }) => row.key),
+      ),
       next: isMore
         ? cursorText(order, { isPresent: last.isPresent, values: last.row.place, key: last.row.key, now })
         : null,
@@ -89,15 +94,31 @@ async function rangeOf(
   isPresent: boolean,
   after: Position | undefined,
   limit: number,
-): Promise<PlacedRow[]> {
+): Promise<Placed[]> {
   const parameters = new SqlParameters()
   const context: SqlContext = { parameters, ...known }
   const range = orderSql(search.order ?? [], isPresent, after, context)
   const conditions = [...scopeSql(search, parameters), ...range.conditions]
   if (search.filter !== undefined) conditions.push(filterSql(search.filter, context))
-  const text = `select ${RUN_COLUMNS}, ${range.columns} from ${RUN_TABLES} ${range.joins}
+  const text = `select r.key, ${range.columns} from ${SEARCHED_TABLES} ${range.joins}
                  where ${conditions.join(' and ')} order by ${range.orderBy} limit ${parameters.add(limit, 'int8')}`
-  return (await tx.query<PlacedRow>(text, parameters.values)).rows
+  return (await tx.query<Placed>(text, parameters.values)).rows
+}
+
+const BY_KEY = {
+  name: 'runs-by-key',
+  text: `select ${RUN_COLUMNS} from ${RUN_TABLES} where r.key = any($1::int8[])`,
+}
+
+/** In the order of the keys. */
+async function runsByKey(tx: Queryable, keys: readonly number[]): Promise<RunRecord[]> {
+  if (keys.length === 0) return []
+  const { rows } = await tx.query<RunRow>(BY_KEY, [keys])
+  const byKey = new Map(rows.map((row) => [row.key, row]))
+  return keys.flatMap((key) => {
+    const row = byKey.get(key)
+    return row === undefined ? [] : [runRecord(row)]
+  })
 }
 
 function scopeSql({ experimentId, project, deleted }: RunSearch, parameters: SqlParameters): string[] {
