@@ -2,6 +2,7 @@ import type { SweepId } from '@sweep/spec/ids'
 import { resolveAttempt } from './attempt-record.ts'
 import type { Database, Queryable } from './database.ts'
 import { type Column, decodeColumn, decodeLines, encodeColumn } from './points-codec.ts'
+import { lockSummaries, summarise } from './tracking/summarise.ts'
 
 /** Points of one attempt as they came with one report. */
 export interface MetricBatch {
@@ -116,20 +117,28 @@ export async function metricNames(database: Queryable, sweepId: SweepId, trial: 
   return rows.map((row) => row.name)
 }
 
-export async function queueCompactions(tx: Queryable, keys: readonly number[]): Promise<void> {
-  if (keys.length === 0) return
+/** Whose points are to be packed; `runKey` null where the summaries of the run have them already. */
+export interface Compaction {
+  readonly attemptKey: number
+  readonly runKey: number | null
+}
+
+export async function queueCompactions(tx: Queryable, compactions: readonly Compaction[]): Promise<void> {
+  if (compactions.length === 0) return
   await tx.query(
     {
       name: 'compactions-queue',
-      text: 'insert into metric_compactions (attempt_key) select unnest($1::int8[]) on conflict do nothing',
+      text: `insert into metric_compactions (attempt_key, run_key) select * from unnest($1::int8[], $2::int8[])
+             on conflict do nothing`,
     },
-    [keys],
+    [compactions.map(({ attemptKey }) => attemptKey), compactions.map(({ runKey }) => runKey)],
   )
 }
 
 /**
- * Packs the points of attempts that have ended (or have many batches) by metric, at most `limit` attempts a call.
- * Call now and then until it returns 0; reading and reporting work at any time, and several processes may call it.
+ * Packs the points of attempts that have ended (or have many batches) by metric, at most `limit` attempts a call, and
+ * adds them to the summaries of their runs. Call now and then until it returns 0; reading and reporting work at any
+ * time, and several processes may call it.
  * @returns how many attempts were packed
  */
 export async function compactAttempts(database: Database, limit = 100): Promise<number> {
@@ -142,13 +151,15 @@ const NEXT = {
   name: 'compaction-next',
   text: `delete from metric_compactions where attempt_key = (
            select attempt_key from metric_compactions order by attempt_key limit 1 for update skip locked)
-         returning attempt_key as key`,
+         returning attempt_key as key, run_key`,
 }
 
-const TAKE = {
-  name: 'compaction-take',
-  text: `delete from metric_batches where attempt_key = $1 returning batch, points`,
+const READ = {
+  name: 'compaction-read',
+  text: 'select batch, points from metric_batches where attempt_key = $1 order by attempt_key, batch',
 }
+
+const DELETE = { name: 'compaction-delete', text: 'delete from metric_batches where attempt_key = $1 and batch <= $2' }
 
 const COUNTS = {
   name: 'compaction-counts',
@@ -164,18 +175,24 @@ const INSERT_CHUNKS = {
 }
 
 async function compactNext(tx: Queryable): Promise<boolean> {
-  const next = await tx.query<{ key: number }>(NEXT)
-  const key = next.rows[0]?.key
-  if (key === undefined) return false
-  const [counts, taken] = await Promise.all([
+  const next = await tx.query<{ key: number; run_key: number | null }>(NEXT)
+  const compaction = next.rows[0]
+  if (compaction === undefined) return false
+  const { key, run_key: runKey } = compaction
+  // First of all: whoever summarises it at this moment reads its batches too.
+  const known = runKey === null ? undefined : await lockSummaries(tx, [key])
+  const [counts, read] = await Promise.all([
     tx.query<{ name_id: number; count: number }>(COUNTS, [key]),
-    tx.query<{ batch: number; points: Buffer }>(TAKE, [key]),
+    tx.query<{ batch: number; points: Buffer }>(READ, [key]),
   ])
-  const batches = taken.rows.sort((a, b) => a.batch - b.batch)
-  if (batches.length === 0) return true
+  const batches = read.rows.map(({ batch, points }) => ({ batch, lines: decodeLines(points) }))
+  if (runKey !== null && known !== undefined) await summarise(tx, known, [{ attemptKey: key, runKey, batches }])
+  const newest = batches.at(-1)
+  // What an attempt has reported all at once is small as it is.
+  if (newest === undefined || (newest.batch === 0 && counts.rows.length === 0)) return true
   const stored = new Map(counts.rows.map((row) => [row.name_id, row.count]))
   const columns = new Map<number, Column>()
-  for (const line of batches.flatMap((batch) => decodeLines(batch.points))) {
+  for (const line of batches.flatMap((batch) => batch.lines)) {
     for (const { nameId, value } of line.values) {
       const column = columns.get(nameId) ?? { steps: [], times: [], values: [] }
       columns.set(nameId, column)
@@ -186,14 +203,17 @@ async function compactNext(tx: Queryable): Promise<boolean> {
   }
   const chunks = [...columns].flatMap(([nameId, column]) => chunksOf(nameId, column, stored.get(nameId) ?? 0))
   const { bytes, starts, lengths } = joined(chunks.map((chunk) => chunk.points))
-  await tx.query(INSERT_CHUNKS, [
-    key,
-    bytes,
-    chunks.map((chunk) => chunk.nameId),
-    chunks.map((chunk) => chunk.first),
-    chunks.map((chunk) => chunk.count),
-    starts,
-    lengths,
+  await Promise.all([
+    tx.query(INSERT_CHUNKS, [
+      key,
+      bytes,
+      chunks.map((chunk) => chunk.nameId),
+      chunks.map((chunk) => chunk.first),
+      chunks.map((chunk) => chunk.count),
+      starts,
+      lengths,
+    ]),
+    tx.query(DELETE, [key, newest.batch]),
   ])
   return true
 }
