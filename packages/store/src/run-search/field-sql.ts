@@ -20,9 +20,8 @@ export const SEARCHED_TABLES = `runs r
   left join trials t on t.sweep_id = r.sweep_id and t.number = r.trial
   left join runs parent on parent.key = r.parent_key`
 
-/** As `RUN_PARAMS`, for the same reason: looked up in the few runs that have none of their own. */
-export const SEARCHED_PARAMS = `coalesce(r.params,
-  (select own.config from trials own where own.sweep_id = r.sweep_id and own.number = r.trial))`
+/** As `RUN_PARAMS`, without joining trials; see the migration that made the function. */
+export const SEARCHED_PARAMS = 'coalesce(r.params, config_of_trial(r.sweep_id, r.trial))'
 
 /** Columns of run_metrics. */
 export const SUMMARY_COLUMNS = {
@@ -52,7 +51,7 @@ export function attributeColumns(name: AttributeName, { parameters, now }: SqlCo
   if (name !== 'duration') return ATTRIBUTE_SQL[name]
   // Of a run that goes on: until now. Milliseconds.
   const until = `coalesce(${RUN_ENDED}, ${parameters.add(now, 'timestamptz')})`
-  return [`((extract(epoch from ${until} - ${RUN_STARTED}) * 1000)::float8)`]
+  return [`(date_part('epoch', ${until} - ${RUN_STARTED}) * 1000)`]
 }
 
 const ATTRIBUTE_TYPES: Readonly<Record<AttributeName, SqlType>> = {
@@ -76,37 +75,34 @@ const ATTRIBUTE_TYPES: Readonly<Record<AttributeName, SqlType>> = {
 export interface OrderValue {
   readonly sql: string
   readonly type: SqlType
-  /** Joins it needs beyond `SEARCHED_TABLES`; `required` leaves out the runs that have no such value. */
-  readonly join: (required: boolean) => string
+  /** What it needs beyond `SEARCHED_TABLES`. */
+  readonly join: string
 }
 
 /** @param alias of the join, one for each part of an order */
 export function orderValue(field: Field, alias: string, context: SqlContext): OrderValue {
   const { parameters, nameIds } = context
-  const noJoin = () => ''
   switch (field.kind) {
     case 'metric': {
       const column = `${alias}.${SUMMARY_COLUMNS[field.summary]}`
       const id = parameters.add(nameIds.get(plainText(field.name)) ?? -1, 'int4')
       // NaN is larger than everything to Postgres.
       const on = `on ${alias}.run_key = r.key and ${alias}.name_id = ${id} and ${column} < 'NaN'`
-      return {
-        sql: column,
-        type: 'float8',
-        join: (required) => `${required ? 'join' : 'left join'} run_metrics ${alias} ${on}`,
-      }
+      // Adding nothing keeps Postgres from walking the index in the hope that a page is full soon: what can be had that
+      // way, `firstEntriesSql` has tried.
+      return { sql: `(${column} + 0)`, type: 'float8', join: `left join run_metrics ${alias} ${on}` }
     }
     case 'param':
       // jsonb has an order of its own: null, texts, numbers, booleans.
       return {
         sql: `(${SEARCHED_PARAMS} -> ${parameters.add(plainText(field.name), 'text')})`,
         type: 'jsonb',
-        join: noJoin,
+        join: '',
       }
     case 'tag':
-      return { sql: `(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`, type: 'text', join: noJoin }
+      return { sql: `(r.tags ->> ${parameters.add(plainText(field.name), 'text')})`, type: 'text', join: '' }
     case 'attribute':
-      return { sql: `(${attributeColumns(field.name, context)[0]})`, type: ATTRIBUTE_TYPES[field.name], join: noJoin }
+      return { sql: `(${attributeColumns(field.name, context)[0]})`, type: ATTRIBUTE_TYPES[field.name], join: '' }
     default:
       return assertNever(field)
   }

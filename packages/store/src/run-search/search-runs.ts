@@ -9,7 +9,7 @@ import { nameIdsOf } from '../metric-names.ts'
 import { RUN_COLUMNS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from '../tracking/run-record.ts'
 import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
 import { filterSql, metricsOf } from './filter-sql.ts'
-import { orderSql, type Position } from './order-sql.ts'
+import { firstEntriesSql, type OrderSql, orderSql, type Position } from './order-sql.ts'
 import { planFreely } from './plan-freely.ts'
 import { SqlParameters } from './sql-parameters.ts'
 
@@ -36,7 +36,6 @@ export interface RunSearchPage {
 /** The order, so that it is noticed when a cursor comes with another one, and where the page ended; see `Position`. */
 const Cursor = z.tuple([
   z.string(),
-  z.boolean(),
   z.array(z.string().nullable()).max(FILTER_LIMITS.order),
   z.int().nonnegative(),
   z.string().regex(/^[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9:.]+[+-][0-9:]+$/),
@@ -60,48 +59,32 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
   const after = search.after === undefined ? undefined : readCursor(search.after, order)
   return database.tx(async (tx) => {
     const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
-    const now = after?.now ?? time
-    const found: { row: Placed; isPresent: boolean }[] = []
-    // Without an order there is one range only, of which it does not matter what it is called.
-    for (const isPresent of order.length === 0 ? [true] : [true, false]) {
-      if (after !== undefined && after.isPresent !== isPresent && isPresent) continue
-      const begin = after?.isPresent === isPresent ? after : undefined
-      const wanted = search.limit + 1 - found.length
-      if (wanted > 0) {
-        const rows = await rangeOf(tx, search, { nameIds, now }, isPresent, begin, wanted)
-        found.push(...rows.map((row) => ({ row, isPresent })))
-      }
-    }
+    const known = { nameIds, now: after?.now ?? time }
+    const context = () => ({ parameters: new SqlParameters(), ...known })
+    const [quick, whole] = [context(), context()]
+    const first = firstEntriesSql(order, after, quick)
+    const early = first === undefined ? [] : await pageOf(tx, search, first, quick)
+    const found = early.length > search.limit ? early : await pageOf(tx, search, orderSql(order, after, whole), whole)
     const shown = found.slice(0, search.limit)
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
       runs: await runsByKey(
         tx,
-        shown.map(({ row }) => row.key),
+        shown.map(({ key }) => key),
       ),
-      next: isMore
-        ? cursorText(order, { isPresent: last.isPresent, values: last.row.place, key: last.row.key, now })
-        : null,
+      next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
     }
   })
 }
 
-async function rangeOf(
-  tx: Queryable,
-  search: RunSearch,
-  known: Omit<SqlContext, 'parameters'>,
-  isPresent: boolean,
-  after: Position | undefined,
-  limit: number,
-): Promise<Placed[]> {
-  const parameters = new SqlParameters()
-  const context: SqlContext = { parameters, ...known }
-  const range = orderSql(search.order ?? [], isPresent, after, context)
-  const conditions = [...scopeSql(search, parameters), ...range.conditions]
+/** Where the runs of a page stand, and one more if there is one. */
+async function pageOf(tx: Queryable, search: RunSearch, order: OrderSql, context: SqlContext): Promise<Placed[]> {
+  const { parameters } = context
+  const conditions = [...scopeSql(search, parameters), ...order.conditions]
   if (search.filter !== undefined) conditions.push(filterSql(search.filter, context))
-  const text = `select r.key, ${range.columns} from ${SEARCHED_TABLES} ${range.joins}
-                 where ${conditions.join(' and ')} order by ${range.orderBy} limit ${parameters.add(limit, 'int8')}`
+  const text = `select r.key, ${order.columns} from ${SEARCHED_TABLES} ${order.joins}
+                 where ${conditions.join(' and ')} order by ${order.orderBy} limit ${parameters.add(search.limit + 1, 'int8')}`
   return (await tx.query<Placed>(text, parameters.values)).rows
 }
 
@@ -134,15 +117,15 @@ async function searchedNames(tx: Queryable, { filter, order = [] }: RunSearch): 
   return nameIdsOf(tx, [...(filter === undefined ? [] : metricsOf(filter)), ...ordered])
 }
 
-function cursorText(order: readonly OrderTerm[], { isPresent, values, key, now }: Position): string {
-  const cursor: z.infer<typeof Cursor> = [printOrder(order), isPresent, [...values], key, now]
+function cursorText(order: readonly OrderTerm[], { values, key, now }: Position): string {
+  const cursor: z.infer<typeof Cursor> = [printOrder(order), [...values], key, now]
   return Buffer.from(JSON.stringify(cursor)).toString('base64url')
 }
 
 function readCursor(text: string, order: readonly OrderTerm[]): Position {
   try {
-    const [printed, isPresent, values, key, now] = Cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
-    if (printed === printOrder(order) && values.length === order.length) return { isPresent, values, key, now }
+    const [printed, values, key, now] = Cursor.parse(JSON.parse(Buffer.from(text, 'base64url').toString()))
+    if (printed === printOrder(order) && values.length === order.length) return { values, key, now }
   } catch {
     // Said below, together with a cursor of another order.
   }
