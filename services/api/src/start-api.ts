@@ -35,6 +35,7 @@ import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
+import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
 import { addTrialRoutes } from './trials/trial-routes.ts'
@@ -147,6 +148,7 @@ export async function buildApi(
       addAgentRoutes(routes, context)
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
+      addTrackingRoutes(routes, context)
       addEventRoutes(routes, context)
       routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
     },

@@ -9,7 +9,8 @@ const encoder = new TextEncoder()
 export const Name = z
   .string()
   .min(1, { error: 'a name must not be empty' })
-  .refine((name) => encoder.encode(name).length <= NAME_BYTES, {
+  // Most names are short, and need not be encoded.
+  .refine((name) => name.length * 3 <= NAME_BYTES || encoder.encode(name).length <= NAME_BYTES, {
     error: (issue) => `a name has at most ${NAME_BYTES} bytes, and ${shown(issue.input)} has more`,
   })
   .refine((name) => !/[\0\p{Surrogate}]/u.test(name), { error: 'a name must be text without NUL' })

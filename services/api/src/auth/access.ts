@@ -1,5 +1,5 @@
 import { SweepError } from '@sweep/spec/errors'
-import { attemptParts } from '@sweep/spec/ids'
+import { attemptParts, trialId } from '@sweep/spec/ids'
 import type { FastifyRequest } from 'fastify'
 import type { Access, App } from '../http/app.ts'
 import type { Authenticator } from './authenticator.ts'
@@ -50,7 +50,17 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return hasRole(principal, 'viewer') || principal.kind === 'agent'
     case 'upload':
       return hasRole(principal, 'operator') || principal.kind === 'agent'
+    case 'run':
+      return hasRole(principal, 'viewer') || isOwnRun(principal, request)
+    case 'log':
+      return hasRole(principal, 'operator') || isOwnRun(principal, request)
   }
+}
+
+function isOwnRun(principal: Principal, request: FastifyRequest): boolean {
+  if (principal.kind !== 'trial') return false
+  const { sweepId, trial } = attemptParts(principal.attemptId)
+  return parameter(request, 'id') === trialId(sweepId, trial)
 }
 
 function isOwnTrial(principal: Principal, request: FastifyRequest): boolean {
@@ -80,5 +90,9 @@ function describe(access: Exclude<Access, 'public'>): string {
       return 'the token of a user or of an agent'
     case 'upload':
       return 'the token of a user who is at least operator, or of an agent'
+    case 'run':
+      return 'the token of a user or of the trial that this is the run of'
+    case 'log':
+      return 'the token of a user who is at least operator, or of the trial that this is the run of'
   }
 }

@@ -10,9 +10,21 @@ export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerRespo
  * Who may call a route. Every route says so; one that does not is refused when the server starts.
  * `agent` lets in the agent named by `:id` and nobody else; `join` lets in join tokens, agents and operators;
  * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`; `download` viewers and agents;
- * `upload` operators and agents.
+ * `upload` operators and agents; `run` viewers and the token of the trial whose run `:id` names, `log` operators and that
+ * token.
  */
-export type Access = 'public' | 'viewer' | 'operator' | 'admin' | 'agent' | 'join' | 'trial' | 'download' | 'upload'
+export type Access =
+  | 'public'
+  | 'viewer'
+  | 'operator'
+  | 'admin'
+  | 'agent'
+  | 'join'
+  | 'trial'
+  | 'download'
+  | 'upload'
+  | 'run'
+  | 'log'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

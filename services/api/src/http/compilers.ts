@@ -40,6 +40,12 @@ function partName(part: string): string {
 
 function pathText(path: readonly PropertyKey[]): string {
   return path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? String(key) : `.${String(key)}`))
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? shortened(key) : `.${shortened(key)}`))
     .join('')
+}
+
+/** Keys may be of the client's making, and of any length. */
+function shortened(key: PropertyKey): string {
+  const text = String(key)
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

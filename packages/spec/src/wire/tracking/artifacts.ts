@@ -6,6 +6,12 @@ import { Time } from '../api.ts'
 
 /** Bodies of `/api/v1/runs/:id/artifacts`. */
 
+/** A path that leads out on no system, whichever slash it takes for one. */
+export const RunArtifactPath = ArtifactPath.refine(
+  (path) => path.split(/[\\/]/).every((part) => part !== '.' && part !== '..'),
+  { error: 'must be a path without . or ..' },
+)
+
 /** Such as `model`, `dataset`, `plot`. */
 export const ArtifactType = z.string().min(1).max(100)
 
@@ -22,7 +28,7 @@ export const ArtifactAlias = z
 
 /** `POST /runs/:id/artifacts`: notes a file whose bytes the object store has already. */
 export const NoteArtifact = z.strictObject({
-  path: ArtifactPath,
+  path: RunArtifactPath,
   sha256: Sha256,
   type: ArtifactType.default('file'),
   metadata: ArtifactMetadata.default({}),
