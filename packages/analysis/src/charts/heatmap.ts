@@ -1,5 +1,5 @@
 import type { Field } from '@sweep/spec/filter/filter'
-import { type RunData, numberOfField, valueOfField } from '../runs/run-data.ts'
+import { numberOfField, type RunData, valueOfField } from '../runs/run-data.ts'
 import { ascending, mean, quantile } from '../statistics/describe.ts'
 import { comparePlain, isPlain } from './plain.ts'
 

@@ -71,7 +71,10 @@ export function runContour(
   const others = params.filter((field) => !asked.includes(printField(field)))
   const { points } = runPoints(runs, [x, y, ...others.slice(0, MOST_PARAMS)], value, goal)
   if (points.trials.length < LEAST_RUNS) {
-    throw new SweepError('invalid-request', `a contour needs ${LEAST_RUNS} runs with a value, not ${points.trials.length}`)
+    throw new SweepError(
+      'invalid-request',
+      `a contour needs ${LEAST_RUNS} runs with a value, not ${points.trials.length}`,
+    )
   }
   return contour(points, [asked[0]!, asked[1]!])
 }
