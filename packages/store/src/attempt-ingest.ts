@@ -16,6 +16,7 @@ import {
   withReport,
 } from './side-values.ts'
 import type { SweepChange } from './sweep-change.ts'
+import type { LoggedRequest, NewRequests } from './tracking/logged-requests.ts'
 
 /** Names of metrics that one attempt may use; values of further ones are counted and dropped. */
 export const NAMES_PER_ATTEMPT = 2000
@@ -45,12 +46,22 @@ export const REPORTING_COLUMNS = `${LIVE_COLUMNS}, a.metrics_offset, a.output_of
   a.last_step, a.batches, a.points, a.name_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
   t.last_step as trial_last_step, t.best_value, t.best_step`
 
+/** Points that the attempt's program has sent itself, rather than written to a file that its agent follows. */
+export interface DirectPoints {
+  readonly points: readonly Point[]
+  /** See tracking/logged-requests.ts. */
+  readonly fingerprint: Buffer
+}
+
+/** What is taken of an attempt: from its agent, or from its program. */
+export type TakenReport = AttemptReport & { readonly direct?: readonly DirectPoints[] }
+
 /** One report of one attempt being taken: gathers facts and the rows to store. */
 export class IngestedAttempt {
   hasEnded = false
   readonly #change: SweepChange
   readonly #row: ReportingAttempt
-  readonly #report: AttemptReport
+  readonly #report: TakenReport
   readonly #lines: Line[] = []
   readonly #names: Set<number>
   readonly #offsets: { metrics: number; output: number; log: number }
@@ -68,7 +79,7 @@ export class IngestedAttempt {
     'trial_reports' | 'finite_reports' | 'last_value' | 'trial_last_step' | 'best_value' | 'best_step' | 'value'
   >
 
-  constructor(change: SweepChange, row: ReportingAttempt, report: AttemptReport) {
+  constructor(change: SweepChange, row: ReportingAttempt, report: TakenReport) {
     this.#change = change
     this.#row = row
     this.#report = report
@@ -96,7 +107,7 @@ export class IngestedAttempt {
   }
 
   *#namesUsed(): Generator<string> {
-    for (const batch of this.#report.batches) {
+    for (const batch of [...this.#report.batches, ...(this.#report.direct ?? [])]) {
       for (const point of batch.points) {
         for (const name of Object.keys(point.values)) yield plainText(name)
       }
@@ -117,8 +128,20 @@ export class IngestedAttempt {
     return this.#trial.trial_reports === 0 || beside.some((name) => sideValueOf(this.#sideValues, name).reports === 0)
   }
 
-  take(ids: ReadonlyMap<string, number>, ended: EndedAttempts): void {
+  /** What its program has sent itself, to be noted before `take`. */
+  requests(): LoggedRequest[] {
+    return (this.#report.direct ?? []).map((direct) => this.#requestOf(direct))
+  }
+
+  #requestOf({ fingerprint }: DirectPoints): LoggedRequest {
+    return { runKey: this.#row.run_key, fingerprint }
+  }
+
+  take(ids: ReadonlyMap<string, number>, ended: EndedAttempts, fresh: NewRequests): void {
     const isComplete = this.#takeBatches(ids)
+    for (const direct of this.#report.direct ?? []) {
+      if (fresh.take(this.#requestOf(direct))) for (const point of direct.points) this.#takePoint(point, ids)
+    }
     this.#takeSamples(ids)
     this.#takeLog()
     const end = this.#report.ended
@@ -254,7 +277,8 @@ export class IngestedAttempt {
       metrics === row.metrics_offset &&
       output === row.output_offset &&
       log === row.log_offset &&
-      this.#samples === row.samples
+      this.#samples === row.samples &&
+      this.#reports === row.reports
     if (isSame && this.#lines.length === 0) return []
     return [
       {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '@sweep/spec/clock'
 import { SweepError } from '@sweep/spec/errors'
-import { attemptRuns } from '@sweep/store/attempt-record'
+import { agentOfRunning } from '@sweep/store/attempt-record'
 import type { Database } from '@sweep/store/database'
 import { findToken, type TokenRecord } from '@sweep/store/tokens'
 import type { FastifyRequest } from 'fastify'
@@ -82,8 +82,9 @@ export class Authenticator {
     const { database, attemptTokens } = this.#options
     if (token.startsWith('swp_trial_')) {
       const attempt = attemptTokens.verify(token)
-      if (attempt === undefined || !(await attemptRuns(database, attempt.attemptId, attempt.epoch))) return NOBODY
-      return { kind: 'trial', ...attempt }
+      if (attempt === undefined) return NOBODY
+      const agentId = await agentOfRunning(database, attempt.attemptId, attempt.epoch)
+      return agentId === undefined ? NOBODY : { kind: 'trial', ...attempt, agentId }
     }
     const record = await findToken(database, token)
     return record === undefined ? NOBODY : principalOf(record)
