@@ -41,7 +41,7 @@ export class Authenticator {
   async identify(request: FastifyRequest): Promise<Principal> {
     const header = request.headers.authorization
     if (header !== undefined) {
-      const token = /^Bearer +(\S{1,300})$/i.exec(header)?.[1]
+      const token = tokenIn(header, isMlflow(request))
       if (token === undefined) {
         throw new SweepError('unauthenticated', 'the Authorization header must be "Bearer <token>"')
       }
@@ -91,11 +91,26 @@ export class Authenticator {
   }
 
   #mayReadUnnamed(request: FastifyRequest): boolean {
-    if (this.#options.settings.anonymousRead !== 'loopback' || request.method !== 'GET') return false
+    // MLflow's clients search by POST.
+    const reads = request.method === 'GET' || request.routeOptions.config.access === 'mlflow-read'
+    if (this.#options.settings.anonymousRead !== 'loopback' || !reads) return false
     // Behind a proxy everybody seems to come from this machine.
     if (request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined) return false
     return isLoopback(request.socket.remoteAddress ?? '')
   }
+}
+
+function isMlflow(request: FastifyRequest): boolean {
+  const { access } = request.routeOptions.config
+  return access === 'mlflow-read' || access === 'mlflow-write'
+}
+
+/** The token of an Authorization header; as the password of a name, where clients know nothing else. */
+function tokenIn(header: string, basicToo: boolean): string | undefined {
+  const bearer = /^Bearer +(\S{1,300})$/i.exec(header)?.[1]
+  const basic = basicToo ? /^Basic +([A-Za-z0-9+/=]{1,1000})$/i.exec(header)?.[1] : undefined
+  if (basic === undefined) return bearer
+  return /^[^:]*:(\S{1,300})$/.exec(Buffer.from(basic, 'base64').toString())?.[1]
 }
 
 export function isLoopback(address: string): boolean {

@@ -11,7 +11,8 @@ export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerRespo
  * `agent` lets in the agent named by `:id` and nobody else; `join` lets in join tokens, agents and operators;
  * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`; `download` viewers and agents;
  * `upload` operators and agents; `run` viewers and the token of the trial whose run `:id` names, `log` operators and that
- * token.
+ * token; `mlflow-read` and `mlflow-write` viewers or operators and the tokens of trials, of which the route itself finds
+ * out what they may touch.
  */
 export type Access =
   | 'public'
@@ -25,12 +26,16 @@ export type Access =
   | 'upload'
   | 'run'
   | 'log'
+  | 'mlflow-read'
+  | 'mlflow-write'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
     /** Its body is bytes, of any number, instead of JSON. */
     takesBytes?: boolean
+    /** Whatever the bytes are said to be. */
+    takesAnyType?: boolean
   }
   interface FastifyRequest {
     principal: Principal
