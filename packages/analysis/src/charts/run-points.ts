@@ -53,6 +53,10 @@ export function runLines(runs: readonly RunData[], fields: readonly Field[], val
   }
 }
 
+export interface RunContour extends Contour {
+  readonly leftOut: number
+}
+
 /**
  * What a model of the runs says of a value over two fields. The model knows all params of the runs, so that what others
  * have done is not taken for an effect of these two.
@@ -64,7 +68,7 @@ export function runContour(
   [x, y]: readonly [Field, Field],
   value: Field,
   goal: Goal,
-): Contour {
+): RunContour {
   const names = [...new Set(runs.flatMap((run) => Object.keys(run.params)))].sort()
   const params = names.map((name): Field => ({ kind: 'param', name }))
   const asked = [x, y].map(printField)
@@ -76,7 +80,7 @@ export function runContour(
       `a contour needs ${LEAST_RUNS} runs with a value, not ${points.trials.length}`,
     )
   }
-  return contour(points, [asked[0]!, asked[1]!])
+  return { ...contour(points, [asked[0]!, asked[1]!]), leftOut: runs.length - points.trials.length }
 }
 
 /** A forest of hundreds of params takes long and learns little. */

@@ -46,6 +46,9 @@ export interface OrderTerm {
   readonly descending: boolean
 }
 
+/** What of a run is wanted: a field, or all there are of a kind. */
+export type Column = Field | { readonly kind: 'all'; readonly of: 'metric' | 'param' | 'tag' }
+
 export interface AttributeField {
   readonly kind: 'attribute'
   readonly name: AttributeName
@@ -96,6 +99,7 @@ export const FILTER_LIMITS = {
   values: 2000,
   /** Parts of an order. */
   order: 3,
+  columns: 200,
   /** UTF-16 units of a name. */
   name: 1000,
 } as const

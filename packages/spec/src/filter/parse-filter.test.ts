@@ -17,7 +17,7 @@ import {
   type TimeField,
   typeOf,
 } from './filter.ts'
-import { parseField, parseFilter, parseOrder } from './parse-filter.ts'
+import { parseColumns, parseField, parseFilter, parseOrder } from './parse-filter.ts'
 import { printField, printFilter, printOrder } from './print-filter.ts'
 
 const metric = (name: string, summary: 'last' | 'min' | 'max' = 'last'): Field => ({ kind: 'metric', name, summary })
@@ -210,6 +210,18 @@ test('an order has fields and directions', () => {
   expect(() => parseOrder('created descending')).toThrow('does not belong here')
   expect(() => parseOrder('created,')).toThrow('where a field should be')
   expect(() => parseOrder('id, id, id, id')).toThrow('more than 3 parts')
+})
+
+test('columns are fields, or all of a kind', () => {
+  expect(parseColumns('metrics.*, params.lr,max(metrics.a), tags.`*`')).toEqual([
+    { kind: 'all', of: 'metric' },
+    param('lr'),
+    metric('a', 'max'),
+    tag('*'),
+  ])
+  expect(() => parseColumns('metrics.* params.*')).toThrow('does not belong here')
+  expect(() => parseColumns('loss.*')).toThrow('a run has no field')
+  expect(() => parseColumns(Array(201).fill('id').join())).toThrow('more than 200 columns')
 })
 
 const names = fc.oneof(

@@ -1,6 +1,7 @@
 import { didYouMean } from '../did-you-mean.ts'
 import {
   COMPARISONS,
+  type Column,
   type Comparison,
   FILTER_LIMITS,
   type Field,
@@ -26,6 +27,11 @@ const SYMBOLS: ReadonlyMap<string, Comparison> = new Map([
   ['==', '='],
   ['<>', '!='],
 ])
+const ALL_OF = new Map([
+  ['metrics.*', 'metric'],
+  ['params.*', 'param'],
+  ['tags.*', 'tag'],
+] as const) as ReadonlyMap<string, 'metric' | 'param' | 'tag'>
 const FUNCTION = /^(min|max|last)$/i
 
 /**
@@ -58,6 +64,15 @@ export function parseField(source: string): Field {
  */
 export function parseOrder(source: string): OrderTerm[] {
   return new FilterParser(source).order()
+}
+
+/**
+ * Reads `metrics.val_loss, params.*, tags.team`: what of the runs is wanted.
+ *
+ * @throws SweepError `invalid-request`
+ */
+export function parseColumns(source: string): Column[] {
+  return new FilterParser(source).columns()
 }
 
 class FilterParser {
@@ -101,6 +116,24 @@ class FilterParser {
     if (this.#next.kind === 'end') return terms
     const hint = 'An order is such as metrics.val_loss asc, created desc.'
     throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`, hint)
+  }
+
+  columns(): Column[] {
+    const columns: Column[] = []
+    do {
+      if (columns.length === FILTER_LIMITS.columns) {
+        throw this.#error(this.#next, `there are more than ${FILTER_LIMITS.columns} columns`)
+      }
+      const all = this.#next.kind === 'word' ? ALL_OF.get(this.#next.value) : undefined
+      if (all !== undefined) this.#at += 1
+      columns.push(all === undefined ? this.#field() : { kind: 'all', of: all })
+    } while (this.#takeSymbol(','))
+    if (this.#next.kind === 'end') return columns
+    throw this.#error(
+      this.#next,
+      `${quoted(this.#next.value)} does not belong here`,
+      'Columns are separated by commas.',
+    )
   }
 
   #any(): Filter {

@@ -9,6 +9,7 @@ import { nameIdsOf } from '../metric-names.ts'
 import { RUN_COLUMNS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from '../tracking/run-record.ts'
 import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
 import { filterSql, metricsOf } from './filter-sql.ts'
+import { type MetricsRecord, metricsOfRuns } from './metrics-of-runs.ts'
 import { firstEntriesSql, type OrderSql, orderSql, type Position } from './order-sql.ts'
 import { planFreely } from './plan-freely.ts'
 import { SqlParameters } from './sql-parameters.ts'
@@ -20,6 +21,8 @@ export interface RunSearch {
   readonly experimentId?: ExperimentId | undefined
   /** Name of a project. */
   readonly project?: string | undefined
+  /** Names of the metrics that come along; none when absent. */
+  readonly metrics?: readonly string[] | 'all' | undefined
   /** Those that are not deleted when absent. */
   readonly deleted?: 'only' | 'include' | 'exclude' | undefined
   readonly limit: number
@@ -27,8 +30,12 @@ export interface RunSearch {
   readonly after?: string | undefined
 }
 
+export interface FoundRun extends RunRecord {
+  readonly metrics: MetricsRecord
+}
+
 export interface RunSearchPage {
-  readonly runs: readonly RunRecord[]
+  readonly runs: readonly FoundRun[]
   /** Pass as `after` for the next page; null on the last. */
   readonly next: string | null
 }
@@ -69,9 +76,13 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
-      runs: await runsByKey(
+      runs: await withMetrics(
         tx,
-        shown.map(({ key }) => key),
+        await runsByKey(
+          tx,
+          shown.map(({ key }) => key),
+        ),
+        search.metrics ?? [],
       ),
       next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
     }
@@ -86,6 +97,16 @@ async function pageOf(tx: Queryable, search: RunSearch, order: OrderSql, context
   const text = `select r.key, ${order.columns} from ${SEARCHED_TABLES} ${order.joins}
                  where ${conditions.join(' and ')} order by ${order.orderBy} limit ${parameters.add(search.limit + 1, 'int8')}`
   return (await tx.query<Placed>(text, parameters.values)).rows
+}
+
+async function withMetrics(
+  tx: Queryable,
+  runs: readonly RunRecord[],
+  names: readonly string[] | 'all',
+): Promise<FoundRun[]> {
+  const keys = runs.map(({ key }) => key)
+  const metrics = await metricsOfRuns(tx, keys, names)
+  return runs.map((run) => ({ ...run, metrics: metrics.get(run.key) ?? {} }))
 }
 
 const BY_KEY = {
