@@ -46,7 +46,10 @@ export const REPORTING_COLUMNS = `${LIVE_COLUMNS}, a.metrics_offset, a.output_of
   a.last_step, a.batches, a.points, a.name_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
   t.last_step as trial_last_step, t.best_value, t.best_step`
 
-/** Points that the attempt's program has sent itself, rather than written to a file that its agent follows. */
+/**
+ * Points that the attempt's program has sent itself, rather than written to a file that its agent follows. They are
+ * MLflow's, whose clients say step 0 where the program names none.
+ */
 export interface DirectPoints {
   readonly points: readonly Point[]
   /** See tracking/logged-requests.ts. */
@@ -140,7 +143,7 @@ export class IngestedAttempt {
   take(ids: ReadonlyMap<string, number>, ended: EndedAttempts, fresh: NewRequests): void {
     const isComplete = this.#takeBatches(ids)
     for (const direct of this.#report.direct ?? []) {
-      if (fresh.take(this.#requestOf(direct))) for (const point of direct.points) this.#takePoint(point, ids)
+      if (fresh.take(this.#requestOf(direct))) for (const point of direct.points) this.#takeDirect(point, ids)
     }
     this.#takeSamples(ids)
     this.#takeLog()
@@ -170,6 +173,16 @@ export class IngestedAttempt {
       this.#offsets[batch.source] = batch.to
     }
     return isComplete
+  }
+
+  #takeDirect(point: Point, ids: ReadonlyMap<string, number>): void {
+    const metric = this.#change.sweep.metric_name
+    const before = this.#lastStep ?? 0
+    // The metric again at step 0 is the next report, or no pruner would ever see the trial get on.
+    const isNext = point.step === 0 && this.#reports > 0 && metric !== null && Object.hasOwn(point.values, metric)
+    const { step: _, ...unnumbered } = point
+    this.#takePoint(isNext ? unnumbered : point, ids)
+    if (point.step === 0) this.#lastStep = Math.max(before, this.#lastStep ?? 0)
   }
 
   #takePoint(point: Point, ids: ReadonlyMap<string, number>): void {
