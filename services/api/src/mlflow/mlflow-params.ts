@@ -39,6 +39,8 @@ export async function logMlflowParams(
 function checked(params: readonly Param[]): FlatParams {
   const texts = new Map<string, string>()
   for (const { key, value } of params) {
+    // A record would lose it without a word.
+    if (key === '__proto__') throw new SweepError('invalid-request', 'params: one must not be called __proto__')
     const before = texts.get(key)
     if (before !== undefined && before !== value) {
       throw new SweepError('invalid-request', `params: ${JSON.stringify(key)} is there twice, with two values`)
