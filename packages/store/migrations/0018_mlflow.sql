@@ -10,6 +10,9 @@ create table logged_requests (
 );
 create index logged_requests_by_age on logged_requests (at);
 
+-- Names of the metrics that the program sends itself: what it prints of them is for people.
+alter table attempts add column direct_ids int[] not null default '{}';
+
 -- What MLflow's clients note of a run that nothing else here knows: data sets it has read, models it has made.
 create table mlflow_runs (
   run_key int8 primary key references runs,

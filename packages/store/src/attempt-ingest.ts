@@ -33,6 +33,8 @@ export interface ReportingAttempt extends LiveAttempt {
   readonly batches: number
   readonly points: number
   readonly name_ids: number[]
+  /** Those that the program sends itself. */
+  readonly direct_ids: number[]
   readonly dropped_points: number
   readonly samples: number
   readonly last_sample_at: number | null
@@ -43,7 +45,7 @@ export interface ReportingAttempt extends LiveAttempt {
 }
 
 export const REPORTING_COLUMNS = `${LIVE_COLUMNS}, a.metrics_offset, a.output_offset, a.log_offset, a.reports,
-  a.last_step, a.batches, a.points, a.name_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
+  a.last_step, a.batches, a.points, a.name_ids, a.direct_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
   t.last_step as trial_last_step, t.best_value, t.best_step`
 
 /**
@@ -67,6 +69,7 @@ export class IngestedAttempt {
   readonly #report: TakenReport
   readonly #lines: Line[] = []
   readonly #names: Set<number>
+  readonly #direct: Set<number>
   readonly #offsets: { metrics: number; output: number; log: number }
   #logPiece: LogPiece | undefined
   #reports: number
@@ -87,6 +90,7 @@ export class IngestedAttempt {
     this.#row = row
     this.#report = report
     this.#names = new Set(row.name_ids)
+    this.#direct = new Set(row.direct_ids)
     this.#offsets = { metrics: row.metrics_offset, output: row.output_offset, log: row.log_offset }
     this.#reports = row.reports
     this.#lastStep = row.last_step
@@ -169,10 +173,21 @@ export class IngestedAttempt {
         continue
       }
       if (batch.to < batch.from) continue
-      for (const point of batch.points) this.#takePoint(point, ids)
+      const isPrinted = batch.source === 'output' && this.#direct.size > 0
+      for (const point of batch.points) {
+        if (isPrinted) this.#takePrinted(point, ids)
+        else this.#takePoint(point, ids)
+      }
       this.#offsets[batch.source] = batch.to
     }
     return isComplete
+  }
+
+  /** What a program sends itself it prints only for people. */
+  #takePrinted(point: Point, ids: ReadonlyMap<string, number>): void {
+    const isDirect = (name: string) => this.#direct.has(ids.get(plainText(name)) ?? -1)
+    const values = Object.entries(point.values).filter(([name]) => !isDirect(name))
+    if (values.length > 0) this.#takePoint({ ...point, values: Object.fromEntries(values) }, ids)
   }
 
   #takeDirect(point: Point, ids: ReadonlyMap<string, number>): void {
@@ -182,6 +197,10 @@ export class IngestedAttempt {
     const isNext = point.step === 0 && this.#reports > 0 && metric !== null && Object.hasOwn(point.values, metric)
     const { step: _, ...unnumbered } = point
     this.#takePoint(isNext ? unnumbered : point, ids)
+    for (const name of Object.keys(point.values)) {
+      const id = ids.get(plainText(name))
+      if (id !== undefined && this.#names.has(id)) this.#direct.add(id)
+    }
     if (point.step === 0) this.#lastStep = Math.max(before, this.#lastStep ?? 0)
   }
 
@@ -304,6 +323,7 @@ export class IngestedAttempt {
         batches: row.batches + (this.#lines.length > 0 ? 1 : 0),
         points: this.#points,
         name_ids: this.#hasNewNames ? [...this.#names] : undefined,
+        direct_ids: this.#direct.size > row.direct_ids.length ? [...this.#direct] : undefined,
         dropped_points: this.#dropped,
         samples: this.#samples,
         last_sample_at: this.#lastSampleAt,

@@ -218,8 +218,8 @@ const ATTEMPTS = {
   name: 'reports-store-attempts',
   text: `update attempts a set metrics_offset = x.metrics_offset, output_offset = x.output_offset,
                 log_offset = x.log_offset, reports = x.reports, last_step = x.last_step, batches = x.batches,
-                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids), dropped_points = x.dropped_points,
-                samples = x.samples, last_sample_at = x.last_sample_at,
+                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids),
+                direct_ids = coalesce(x.direct_ids, a.direct_ids), dropped_points = x.dropped_points, samples = x.samples, last_sample_at = x.last_sample_at,
                 started_at = case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
                 argv = coalesce(x.argv, a.argv), environment = coalesce(x.environment, a.environment),
                 run_dir = coalesce(x.run_dir, a.run_dir), slots = coalesce(x.slots, a.slots),
@@ -229,8 +229,8 @@ const ATTEMPTS = {
                   select coalesce(sum(1 / coalesce((slot ->> 'shares')::float8, 1)), 0) from agents g, jsonb_array_elements(g.slots) slot
                    where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
            from jsonb_to_recordset($1::jsonb) as x (id text, metrics_offset int8, output_offset int8, log_offset int8,
-             reports int, last_step int8, batches int, points int8, name_ids int[], dropped_points int8, samples int,
-             last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
+             reports int, last_step int8, batches int, points int8, name_ids int[], direct_ids int[],
+             dropped_points int8, samples int, last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
           where a.id = x.id`,
 }
 

@@ -88,6 +88,25 @@ describe("what a trial's program logs", () => {
     ])
   })
 
+  test('is not read again from what it prints, which holds others still', async () => {
+    const printed = (from: number, values: Record<string, number>) => ({
+      batches: [{ source: 'output', from, to: from + 10, points: [{ at, values }] }],
+    })
+    expect(await report(printed(0, { accuracy: 1 }))).toBe(200)
+    await program.ok(log(0.5, 1))
+    expect(await report(printed(10, { val_loss: 0.5, accuracy: 2 }))).toBe(200)
+    expect(await report(printed(20, { val_loss: 0.5 }))).toBe(200)
+    await program.ok(log(0.4, 2))
+    expect((await reported()).map(([step, value]) => [step, value])).toEqual([
+      [1, 0.5],
+      [2, 0.4],
+    ])
+    const accuracy = await program.ok(
+      program.get('metrics/get-history', { run_id: trial.runId, metric_key: 'accuracy' }),
+    )
+    expect(accuracy.metrics.map((one: { value: number }) => one.value)).toEqual([1, 2])
+  })
+
   test('without a step, which is step 0 to MLflow, counts on from the last', async () => {
     await program.ok(log(0.9, 0))
     await program.ok(log(7, 20, at, 'train_loss'))
