@@ -55,12 +55,12 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return hasRole(principal, 'viewer') || principal.kind === 'agent'
     case 'upload':
       return hasRole(principal, 'operator') || principal.kind === 'agent'
+    case 'nest':
+      return hasRole(principal, 'operator') || principal.kind === 'trial'
     case 'run':
       return hasRole(principal, 'viewer') || isOwnRun(principal, request)
     case 'log':
       return hasRole(principal, 'operator') || isOwnRun(principal, request)
-    case 'nest':
-      return hasRole(principal, 'operator') || principal.kind === 'trial'
   }
 }
 
@@ -102,11 +102,11 @@ function describe(access: Exclude<Access, 'public'>): string {
       return 'the token of a user or of an agent'
     case 'upload':
       return 'the token of a user who is at least operator, or of an agent'
+    case 'nest':
+      return 'the token of a user who is at least operator, or of a trial'
     case 'run':
       return 'the token of a user or of the trial that this is the run of'
     case 'log':
       return 'the token of a user who is at least operator, or of the trial that this is the run of'
-    case 'nest':
-      return 'the token of a user who is at least operator, or of a trial'
   }
 }
