@@ -1,6 +1,6 @@
 import { SweepError } from '@sweep/spec/errors'
 import type { Filter } from '@sweep/spec/filter/filter'
-import { attemptParts, ExperimentId, newId, type RunId, type SweepId, trialId } from '@sweep/spec/ids'
+import { attemptParts, ExperimentId, newId, type RunId, type SweepId } from '@sweep/spec/ids'
 import {
   createExperiment,
   type ExperimentRecord,
@@ -8,8 +8,8 @@ import {
   listExperiments,
 } from '@sweep/store/tracking/experiments'
 import type { RunRecord } from '@sweep/store/tracking/run-record'
-import { getRun } from '@sweep/store/tracking/runs'
-import { hasRole, type Principal, principalName } from '../auth/principal.ts'
+import { getRun, isRunBelow } from '@sweep/store/tracking/runs'
+import { hasRole, type Principal, principalName, runOfTrial } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import { DEFAULT_EXPERIMENT, experimentIdOf } from './mlflow-values.ts'
 
@@ -32,9 +32,8 @@ export interface TrialScope {
 
 export function trialScope(principal: Principal): TrialScope | undefined {
   if (principal.kind !== 'trial') return undefined
-  const { sweepId, trial } = attemptParts(principal.attemptId)
-  const runId: string = trialId(sweepId, trial)
-  return { sweepId, runId: runId as RunId, madeBy: `trial:${runId}-` }
+  const runId = runOfTrial(principal)
+  return { sweepId: attemptParts(principal.attemptId).sweepId, runId, madeBy: `trial:${runId}-` }
 }
 
 /** Limits a search to the runs of a trial. */
@@ -59,9 +58,9 @@ export function withinScope({ runId, madeBy }: TrialScope, filter: Filter | unde
 export async function requireRun({ database }: ApiContext, principal: Principal, id: RunId): Promise<RunRecord> {
   const run = await getRun(database, id)
   const scope = trialScope(principal)
-  if (scope === undefined || run.id === scope.runId || run.createdBy?.startsWith(scope.madeBy) === true) return run
+  if (scope === undefined || run.id === scope.runId || (await isRunBelow(database, run.id, scope.runId))) return run
   throw new SweepError('forbidden', `run ${id} is not one of trial ${scope.runId}`, {
-    hint: "A trial's token is good for the run of the trial and for those that its program makes.",
+    hint: "A trial's token is good for the run of the trial and for those below it.",
   })
 }
 
