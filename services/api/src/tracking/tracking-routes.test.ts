@@ -184,6 +184,18 @@ describe('runs', () => {
       await refused(log(wrong), 400)
     }
     await refused(log({ 'a.__proto__.b': 1 }), 400)
+    const sent = (method: Method, path: string, body: string) =>
+      api.call(method, path, {
+        token: api.tokens.operator,
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+    for (const levels of [51, 3000, 100_000]) {
+      const deep = `{"deep": ${'['.repeat(levels)}${']'.repeat(levels)}}`
+      await refused(sent('POST', `/runs/${id}/params`, `{"params": ${deep}}`), 400)
+      await refused(sent('PATCH', `/runs/${id}`, `{"environment": ${deep}}`), 400)
+      await refused(sent('POST', '/sweeps', `{"source": "", "workdir": "", "overrides": ${deep}}`), 400)
+    }
   })
 })
 
