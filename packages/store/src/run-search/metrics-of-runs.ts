@@ -41,20 +41,20 @@ const NAMED = {
  * runs they may be some seconds old; `runMetrics` has them of one run up to its last report.
  */
 export async function metricsOfRuns(
-  tx: Queryable,
+  database: Queryable,
   keys: readonly number[],
   names: readonly string[] | 'all',
 ): Promise<ReadonlyMap<number, MetricsRecord>> {
   if (keys.length === 0 || names.length === 0) return new Map()
-  const known = names === 'all' ? undefined : await nameIdsOf(tx, names.map(plainText))
+  const known = names === 'all' ? undefined : await nameIdsOf(database, names.map(plainText))
   const { rows } =
     known === undefined
-      ? await tx.query<Row>(ALL, [keys])
-      : await tx.query<Row>(NAMED, [keys, [...new Set(known.values())]])
+      ? await database.query<Row>(ALL, [keys])
+      : await database.query<Row>(NAMED, [keys, [...new Set(known.values())]])
   const parsed = rows.map((row) => ({ key: row.run_key, values: JSON.parse(row.values) as Record<string, Values> }))
   const nameOf =
     known === undefined
-      ? await namesOf(tx, new Set(parsed.flatMap(({ values }) => Object.keys(values))))
+      ? await namesOf(database, new Set(parsed.flatMap(({ values }) => Object.keys(values))))
       : new Map([...known].map(([name, id]) => [String(id), name]))
   return new Map(
     parsed.map(({ key, values }) => {
@@ -72,8 +72,8 @@ function numberOrNull(value: number | string | null): number | null {
   return value === null ? null : Number(value)
 }
 
-async function namesOf(tx: Queryable, ids: ReadonlySet<string>): Promise<Map<string, string>> {
-  const found = await tx.query<{ id: number; name: string }>(
+async function namesOf(database: Queryable, ids: ReadonlySet<string>): Promise<Map<string, string>> {
+  const found = await database.query<{ id: number; name: string }>(
     { name: 'metrics-of-runs-names', text: 'select id, name from metric_names where id = any($1)' },
     [[...ids].map(Number)],
   )

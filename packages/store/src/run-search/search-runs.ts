@@ -67,7 +67,7 @@ interface Placed {
 export async function searchRuns(database: Database, search: RunSearch): Promise<RunSearchPage> {
   const order = search.order ?? []
   const after = search.after === undefined ? undefined : readCursor(search.after, order)
-  return database.tx(async (tx) => {
+  const { shown, next } = await database.tx(async (tx) => {
     const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
     const known = { nameIds, now: after?.now ?? time }
     const context = () => ({ parameters: new SqlParameters(), ...known })
@@ -79,10 +79,12 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
-      runs: await withMetrics(tx, shown, search),
+      shown,
       next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
     }
   })
+  // By key, through indexes: that is planned as statements are elsewhere.
+  return { runs: await withMetrics(database, shown, search), next }
 }
 
 /** Where the runs of a page stand, and one more if there is one. */
@@ -95,11 +97,11 @@ async function pageOf(tx: Queryable, search: RunSearch, order: OrderSql, context
   return (await tx.query<Placed>(text, parameters.values)).rows
 }
 
-async function withMetrics(tx: Queryable, placed: readonly Placed[], search: RunSearch): Promise<FoundRun[]> {
+async function withMetrics(database: Database, placed: readonly Placed[], search: RunSearch): Promise<FoundRun[]> {
   const keys = placed.map(({ key }) => key)
   const [runs, metrics] = await Promise.all([
-    runsByKey(tx, keys, search),
-    metricsOfRuns(tx, keys, search.metrics ?? []),
+    runsByKey(database, keys, search),
+    metricsOfRuns(database, keys, search.metrics ?? []),
   ])
   return runs.map((run) => ({ ...run, metrics: metrics.get(run.key) ?? {} }))
 }
@@ -117,10 +119,10 @@ const BY_KEY = {
 }
 
 /** In the order of the keys. */
-async function runsByKey(tx: Queryable, keys: readonly number[], search: RunSearch): Promise<RunRecord[]> {
+async function runsByKey(database: Queryable, keys: readonly number[], search: RunSearch): Promise<RunRecord[]> {
   if (keys.length === 0) return []
   const wanted = [search.params, search.tags].map((names = 'all') => (names === 'all' ? null : names.map(plainText)))
-  const { rows } = await tx.query<RunRow>(BY_KEY, [keys, ...wanted])
+  const { rows } = await database.query<RunRow>(BY_KEY, [keys, ...wanted])
   const byKey = new Map(rows.map((row) => [row.key, row]))
   return keys.flatMap((key) => {
     const row = byKey.get(key)
