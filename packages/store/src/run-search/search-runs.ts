@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { Database, Queryable } from '../database.ts'
 import { plainText } from '../json-text.ts'
 import { nameIdsOf } from '../metric-names.ts'
+import { isTimeout } from '../store-error.ts'
 import { RUN_PARAMS, RUN_TABLES, type RunRecord, type RunRow, runColumns, runRecord } from '../tracking/run-record.ts'
 import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
 import { filterSql, metricsOf } from './filter-sql.ts'
@@ -31,7 +32,12 @@ export interface RunSearch {
   readonly limit: number
   /** `next` of the page before. */
   readonly after?: string | undefined
+  /** Longest that a statement may take; ten seconds when absent. */
+  readonly mostMs?: number
 }
+
+/** Who asks for the impossible holds no connection for longer. */
+const MOST_MS = 10_000
 
 export interface FoundRun extends RunRecord {
   readonly metrics: MetricsRecord
@@ -62,13 +68,25 @@ interface Placed {
  * overlap and leave nothing out, whatever is added meanwhile; a run whose own values change between two pages may be on
  * both or on neither.
  *
- * @throws SweepError `invalid-request` for an `after` that is no cursor of this order
+ * @throws SweepError `invalid-request` for an `after` that is no cursor of this order, and for a search that takes too long
  */
 export async function searchRuns(database: Database, search: RunSearch): Promise<RunSearchPage> {
   const order = search.order ?? []
   const after = search.after === undefined ? undefined : readCursor(search.after, order)
-  const { shown, next } = await database.tx(async (tx) => {
-    const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
+  const { placed, next } = await place(database, search, order, after)
+  // By key, through indexes: that is planned as statements are elsewhere.
+  return { runs: await withMetrics(database, placed, search), next }
+}
+
+async function place(
+  database: Database,
+  search: RunSearch,
+  order: readonly OrderTerm[],
+  after: Position | undefined,
+): Promise<{ placed: readonly Placed[]; next: string | null }> {
+  const { mostMs = MOST_MS } = search
+  const work = database.tx(async (tx) => {
+    const [time, nameIds] = await Promise.all([planFreely(tx, mostMs), searchedNames(tx, search)])
     const known = { nameIds, now: after?.now ?? time }
     const context = () => ({ parameters: new SqlParameters(), ...known })
     const [quick, whole] = [context(), context()]
@@ -79,12 +97,17 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
-      shown,
+      placed: shown,
       next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
     }
   })
-  // By key, through indexes: that is planned as statements are elsewhere.
-  return { runs: await withMetrics(database, shown, search), next }
+  return work.catch((error: unknown) => {
+    if (!isTimeout(error)) throw error
+    throw new SweepError('invalid-request', `the search takes longer than ${mostMs / 1000} s`, {
+      hint: 'Name an experiment or a project, or fewer alternatives.',
+      cause: error,
+    })
+  })
 }
 
 /** Where the runs of a page stand, and one more if there is one. */
