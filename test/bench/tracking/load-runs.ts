@@ -19,7 +19,7 @@ const SHORT_STEPS = 180
 const LONG_STEPS = 2180
 /** On average, over short and long runs: 200 steps of 10 metrics. */
 export const POINTS_PER_RUN = (METRICS.length * (SHORT_STEPS * (LONG_EVERY - 1) + LONG_STEPS)) / LONG_EVERY
-const RUNS_PER_EXPERIMENT = 1000
+const RUNS_PER_EXPERIMENT = 500
 const CHUNK_POINTS = 1000
 /** Different series of each length, which are dealt out to the runs. */
 const SERIES = 64
@@ -29,7 +29,7 @@ const SERIES = 64
  * with params, tags, summaries and points. Series are packed here, by the store's own codec, and handed out to the runs
  * inside Postgres, so that a hundred million points take a minute and not an hour; what is stored has its true size.
  *
- * @param runs a multiple of 2,000
+ * @param runs a multiple of 1,000
  */
 export async function loadRuns(url: string, runs: number): Promise<void> {
   const client = new pg.Client(url)

@@ -37,6 +37,8 @@ test('metrics, parameters, tags and what every run has are compared with values 
   expect(parseFilter('params.lr = "1e-3"')).toMatchObject({ value: '1e-3' })
   expect(parseFilter('params.amp = True')).toMatchObject({ value: true })
   expect(parseFilter('tags.version = 03')).toMatchObject({ field: tag('version'), value: '03' })
+  expect(parseFilter('id in (22smncx93g-3, 0123456789)')).toMatchObject({ values: ['22smncx93g-3', '0123456789'] })
+  expect(() => parseFilter('params.lr = 22smn')).toThrow('needs quotes')
   expect(parseFilter('trial >= 10')).toMatchObject({ field: attribute('trial'), value: 10 })
   expect(parseFilter('status = Running')).toMatchObject({ value: 'running' })
   expect(parseFilter('duration > 1h30m')).toMatchObject({ value: 5_400_000 })

@@ -18,7 +18,9 @@ const NOT_FINITE: ReadonlyMap<string, number> = new Map([
   ['-infinity', Number.NEGATIVE_INFINITY],
 ])
 /** What a text may be without quotes. */
-export const BARE_TEXT = /^[\p{L}_][\p{L}\p{M}\p{N}_.:/@+-]*$/u
+const BARE_TEXT = /^[\p{L}_][\p{L}\p{M}\p{N}_.:/@+-]*$/u
+/** The same where a number is a text too, such as an id that begins with a digit. */
+const BARE_ANYTHING = /^[\p{L}\p{N}_.:/@+-][\p{L}\p{M}\p{N}_.:/@+-]*$/u
 const ISO =
   /^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?$/i
 /** A number that can only be milliseconds since 1970, as MLflow writes times. */
@@ -53,13 +55,12 @@ export function readScalar(source: string, token: Token, type: FieldType): Scala
       return readText(source, token)
     }
     default:
-      // Tags are text, so a number is taken as it stands.
-      return token.kind === 'word' && NUMBER.test(token.value) ? token.value : readText(source, token)
+      return readText(source, token, BARE_ANYTHING)
   }
 }
 
 /** @throws SweepError `invalid-request` for what needs quotes, and for what is a field rather than a value */
-export function readText(source: string, token: Token): string {
+export function readText(source: string, token: Token, bare = BARE_TEXT): string {
   if (token.kind === 'text') return token.value
   if (token.kind !== 'word') throw noValue(source, token)
   if (looksLikeField(token.value)) {
@@ -70,7 +71,7 @@ export function readText(source: string, token: Token): string {
       'Put a text in quotes.',
     )
   }
-  if (BARE_TEXT.test(token.value)) return token.value
+  if (bare.test(token.value)) return token.value
   throw filterError(source, token, `the text ${quoted(token.value)} needs quotes`, `Write ${quoted(token.value)}.`)
 }
 

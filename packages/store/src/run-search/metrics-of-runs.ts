@@ -13,24 +13,27 @@ export interface MetricValuesRecord {
 /** By name. */
 export type MetricsRecord = Readonly<Record<string, MetricValuesRecord>>
 
+/** Last value, its step, least and largest value; what is no JSON number is its name. */
+type Values = readonly [number | string, number, number | string | null, number | string | null]
+
 interface Row {
   readonly run_key: number
-  readonly name_id: number
-  readonly last_value: number
-  readonly last_step: number
-  readonly min_value: number | null
-  readonly max_value: number | null
+  /** JSON: `Values` by the id of the name. */
+  readonly values: string
 }
 
-const COLUMNS = 'm.run_key, m.name_id, m.last_value, m.last_step, m.min_value, m.max_value'
+// One text a run: rows with five numbers each, ten or more a run, would take most of the time of a table of runs.
+const VALUES = 'json_object_agg(m.name_id, json_build_array(m.last_value, m.last_step, m.min_value, m.max_value))::text'
 const ALL = {
   name: 'metrics-of-runs-all',
-  text: `select ${COLUMNS} from unnest($1::int8[]) as list (key) join run_metrics m on m.run_key = list.key`,
+  text: `select m.run_key, ${VALUES} as values from unnest($1::int8[]) as list (key)
+           join run_metrics m on m.run_key = list.key group by m.run_key`,
 }
 const NAMED = {
   name: 'metrics-of-runs-named',
-  text: `select ${COLUMNS} from unnest($1::int8[]) as list (key) cross join unnest($2::int[]) as names (id)
-           join run_metrics m on m.run_key = list.key and m.name_id = names.id`,
+  text: `select m.run_key, ${VALUES} as values from unnest($1::int8[]) as list (key)
+          cross join unnest($2::int[]) as names (id)
+           join run_metrics m on m.run_key = list.key and m.name_id = names.id group by m.run_key`,
 }
 
 /**
@@ -38,33 +41,41 @@ const NAMED = {
  * runs they may be some seconds old; `runMetrics` has them of one run up to its last report.
  */
 export async function metricsOfRuns(
-  tx: Queryable,
+  database: Queryable,
   keys: readonly number[],
   names: readonly string[] | 'all',
 ): Promise<ReadonlyMap<number, MetricsRecord>> {
   if (keys.length === 0 || names.length === 0) return new Map()
-  const known = names === 'all' ? undefined : await nameIdsOf(tx, names.map(plainText))
+  const known = names === 'all' ? undefined : await nameIdsOf(database, names.map(plainText))
   const { rows } =
     known === undefined
-      ? await tx.query<Row>(ALL, [keys])
-      : await tx.query<Row>(NAMED, [keys, [...new Set(known.values())]])
-  const nameOf = known === undefined ? await namesOf(tx, rows) : new Map([...known].map(([name, id]) => [id, name]))
-  const found = new Map<number, Map<string, MetricValuesRecord>>()
-  for (const row of rows) {
-    const metrics = found.get(row.run_key) ?? new Map<string, MetricValuesRecord>()
-    found.set(row.run_key, metrics)
-    const { last_value: last, last_step: lastStep, min_value: min, max_value: max } = row
-    metrics.set(nameOf.get(row.name_id) ?? '', { last, lastStep, min, max })
-  }
-  // Not by assignment, which a metric called `__proto__` would fool.
-  return new Map([...found].map(([key, metrics]) => [key, Object.fromEntries(metrics)]))
+      ? await database.query<Row>(ALL, [keys])
+      : await database.query<Row>(NAMED, [keys, [...new Set(known.values())]])
+  const parsed = rows.map((row) => ({ key: row.run_key, values: JSON.parse(row.values) as Record<string, Values> }))
+  const nameOf =
+    known === undefined
+      ? await namesOf(database, new Set(parsed.flatMap(({ values }) => Object.keys(values))))
+      : new Map([...known].map(([name, id]) => [String(id), name]))
+  return new Map(
+    parsed.map(({ key, values }) => {
+      const metrics = Object.entries(values).map(([id, [last, lastStep, min, max]]) => {
+        const record = { last: Number(last), lastStep, min: numberOrNull(min), max: numberOrNull(max) }
+        return [nameOf.get(id) ?? '', record] as const
+      })
+      // Not by assignment, which a metric called `__proto__` would fool.
+      return [key, Object.fromEntries(metrics)]
+    }),
+  )
 }
 
-async function namesOf(tx: Queryable, rows: readonly Row[]): Promise<Map<number, string>> {
-  const ids = [...new Set(rows.map((row) => row.name_id))]
-  const found = await tx.query<{ id: number; name: string }>(
+function numberOrNull(value: number | string | null): number | null {
+  return value === null ? null : Number(value)
+}
+
+async function namesOf(database: Queryable, ids: ReadonlySet<string>): Promise<Map<string, string>> {
+  const found = await database.query<{ id: number; name: string }>(
     { name: 'metrics-of-runs-names', text: 'select id, name from metric_names where id = any($1)' },
-    [ids],
+    [[...ids].map(Number)],
   )
-  return new Map(found.rows.map(({ id, name }) => [id, name]))
+  return new Map(found.rows.map(({ id, name }) => [String(id), name]))
 }

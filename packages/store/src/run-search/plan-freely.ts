@@ -1,8 +1,5 @@
 import type { Queryable } from '../database.ts'
 
-/** Longest that a search may take in Postgres; a client that asks for the impossible holds no connection for longer. */
-const MOST_MS = 10_000
-
 const PLAN_FREELY = {
   name: 'plan-freely',
   text: `select set_config(name, value, true), now()::text as now
@@ -14,9 +11,11 @@ const PLAN_FREELY = {
 /**
  * Lets Postgres plan the statements of this transaction by what they ask for. Elsewhere every statement reaches a few
  * rows through an index (see database.ts); a search may as well read all runs there are, and no two are alike.
+ *
+ * @param mostMs longest that a statement may take
  * @returns the time, to the microsecond, as Postgres writes it
  */
-export async function planFreely(tx: Queryable): Promise<string> {
-  const { rows } = await tx.query<{ now: string }>(PLAN_FREELY, [String(MOST_MS)])
+export async function planFreely(tx: Queryable, mostMs: number): Promise<string> {
+  const { rows } = await tx.query<{ now: string }>(PLAN_FREELY, [String(mostMs)])
   return rows[0]?.now ?? 'now'
 }

@@ -324,6 +324,15 @@ test('deleted runs are left out unless they are asked for; an experiment and a p
   expect(await found({ project: 'no such project' })).toEqual([])
 })
 
+test('a search that takes too long is given up, and says so', async () => {
+  const parts = Array.from({ length: 100 }, (_, n) => `name contains "${n}"`)
+  const search = { filter: parseFilter(parts.join(' or ')), limit: 1, mostMs: 1 }
+  await expect(searchRuns(fixture.database, search)).rejects.toMatchObject({
+    code: 'invalid-request',
+    message: 'the search takes longer than 0.001 s',
+  })
+})
+
 test('a search leaves the connection as other statements want it', async () => {
   await fixture.database.tx(async (tx) => {
     const { rows } = await tx.query<{ enable_seqscan: string }>('show enable_seqscan')

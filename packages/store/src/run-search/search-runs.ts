@@ -6,7 +6,8 @@ import { z } from 'zod'
 import type { Database, Queryable } from '../database.ts'
 import { plainText } from '../json-text.ts'
 import { nameIdsOf } from '../metric-names.ts'
-import { RUN_COLUMNS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from '../tracking/run-record.ts'
+import { isTimeout } from '../store-error.ts'
+import { RUN_PARAMS, RUN_TABLES, type RunRecord, type RunRow, runColumns, runRecord } from '../tracking/run-record.ts'
 import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
 import { filterSql, metricsOf } from './filter-sql.ts'
 import { type MetricsRecord, metricsOfRuns } from './metrics-of-runs.ts'
@@ -23,12 +24,20 @@ export interface RunSearch {
   readonly project?: string | undefined
   /** Names of the metrics that come along; none when absent. */
   readonly metrics?: readonly string[] | 'all' | undefined
+  /** Names of the params and tags that come along; all when absent. */
+  readonly params?: readonly string[] | 'all' | undefined
+  readonly tags?: readonly string[] | 'all' | undefined
   /** Those that are not deleted when absent. */
   readonly deleted?: 'only' | 'include' | 'exclude' | undefined
   readonly limit: number
   /** `next` of the page before. */
   readonly after?: string | undefined
+  /** Longest that a statement may take; ten seconds when absent. */
+  readonly mostMs?: number
 }
+
+/** Who asks for the impossible holds no connection for longer. */
+const MOST_MS = 10_000
 
 export interface FoundRun extends RunRecord {
   readonly metrics: MetricsRecord
@@ -59,13 +68,25 @@ interface Placed {
  * overlap and leave nothing out, whatever is added meanwhile; a run whose own values change between two pages may be on
  * both or on neither.
  *
- * @throws SweepError `invalid-request` for an `after` that is no cursor of this order
+ * @throws SweepError `invalid-request` for an `after` that is no cursor of this order, and for a search that takes too long
  */
 export async function searchRuns(database: Database, search: RunSearch): Promise<RunSearchPage> {
   const order = search.order ?? []
   const after = search.after === undefined ? undefined : readCursor(search.after, order)
-  return database.tx(async (tx) => {
-    const [time, nameIds] = await Promise.all([planFreely(tx), searchedNames(tx, search)])
+  const { placed, next } = await place(database, search, order, after)
+  // By key, through indexes: that is planned as statements are elsewhere.
+  return { runs: await withMetrics(database, placed, search), next }
+}
+
+async function place(
+  database: Database,
+  search: RunSearch,
+  order: readonly OrderTerm[],
+  after: Position | undefined,
+): Promise<{ placed: readonly Placed[]; next: string | null }> {
+  const { mostMs = MOST_MS } = search
+  const work = database.tx(async (tx) => {
+    const [time, nameIds] = await Promise.all([planFreely(tx, mostMs), searchedNames(tx, search)])
     const known = { nameIds, now: after?.now ?? time }
     const context = () => ({ parameters: new SqlParameters(), ...known })
     const [quick, whole] = [context(), context()]
@@ -76,16 +97,16 @@ export async function searchRuns(database: Database, search: RunSearch): Promise
     const last = shown.at(-1)
     const isMore = found.length > search.limit && last !== undefined
     return {
-      runs: await withMetrics(
-        tx,
-        await runsByKey(
-          tx,
-          shown.map(({ key }) => key),
-        ),
-        search.metrics ?? [],
-      ),
+      placed: shown,
       next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
     }
+  })
+  return work.catch((error: unknown) => {
+    if (!isTimeout(error)) throw error
+    throw new SweepError('invalid-request', `the search takes longer than ${mostMs / 1000} s`, {
+      hint: 'Name an experiment or a project, or fewer alternatives.',
+      cause: error,
+    })
   })
 }
 
@@ -99,25 +120,32 @@ async function pageOf(tx: Queryable, search: RunSearch, order: OrderSql, context
   return (await tx.query<Placed>(text, parameters.values)).rows
 }
 
-async function withMetrics(
-  tx: Queryable,
-  runs: readonly RunRecord[],
-  names: readonly string[] | 'all',
-): Promise<FoundRun[]> {
-  const keys = runs.map(({ key }) => key)
-  const metrics = await metricsOfRuns(tx, keys, names)
+async function withMetrics(database: Database, placed: readonly Placed[], search: RunSearch): Promise<FoundRun[]> {
+  const keys = placed.map(({ key }) => key)
+  const [runs, metrics] = await Promise.all([
+    runsByKey(database, keys, search),
+    metricsOfRuns(database, keys, search.metrics ?? []),
+  ])
   return runs.map((run) => ({ ...run, metrics: metrics.get(run.key) ?? {} }))
+}
+
+/** Of an object those members that are wanted; all of it where that is null. */
+function membersSql(object: string, wanted: string): string {
+  return `case when ${wanted} is null then ${object} else coalesce((select jsonb_object_agg(one.key, one.value)
+            from jsonb_each(${object}) one where one.key = any(${wanted})), '{}') end`
 }
 
 const BY_KEY = {
   name: 'runs-by-key',
-  text: `select ${RUN_COLUMNS} from ${RUN_TABLES} where r.key = any($1::int8[])`,
+  text: `select ${runColumns(membersSql(RUN_PARAMS, '$2::text[]'), membersSql('r.tags', '$3::text[]'))}
+           from ${RUN_TABLES} where r.key = any($1::int8[])`,
 }
 
 /** In the order of the keys. */
-async function runsByKey(tx: Queryable, keys: readonly number[]): Promise<RunRecord[]> {
+async function runsByKey(database: Queryable, keys: readonly number[], search: RunSearch): Promise<RunRecord[]> {
   if (keys.length === 0) return []
-  const { rows } = await tx.query<RunRow>(BY_KEY, [keys])
+  const wanted = [search.params, search.tags].map((names = 'all') => (names === 'all' ? null : names.map(plainText)))
+  const { rows } = await database.query<RunRow>(BY_KEY, [keys, ...wanted])
   const byKey = new Map(rows.map((row) => [row.key, row]))
   return keys.flatMap((key) => {
     const row = byKey.get(key)

@@ -106,15 +106,18 @@ function paramsOf(runs: readonly RunData[]): Field[] {
 
 async function lineChart(database: Database, runs: readonly FoundRun[], request: LineRequest): Promise<Chart> {
   const { metric, points } = request
-  const read = await Promise.all(
-    runs.map(async ({ id, key, name }) => ({ id, name, series: await readRunSeries(database, key, metric) })),
-  )
-  const shown = read.filter(({ series }) => series.steps.length > 0)
-  const lines = shown.map(({ id, name, series }) => {
+  const lines: Extract<Chart, { kind: 'line' }>['lines'] = []
+  // One after the other, so that no more than one is in memory whole.
+  for (const { id: run, key, name } of runs) {
+    const series = await readRunSeries(database, key, metric)
     const { steps, values } = series
-    if (steps.length <= points) return { run: id, name, bucketSteps: null, steps, values }
+    if (steps.length === 0) continue
+    if (steps.length <= points) {
+      lines.push({ run, name, bucketSteps: null, steps: [...steps], values: [...values] })
+      continue
+    }
     const { width: bucketSteps, steps: ends, values: lasts, min, max } = stepBuckets(series, points)
-    return { run: id, name, bucketSteps, steps: ends, values: lasts, min, max }
-  })
-  return { kind: 'line', metric, lines, leftOut: read.length - shown.length }
+    lines.push({ run, name, bucketSteps, steps: ends, values: lasts, min, max })
+  }
+  return { kind: 'line', metric, lines, leftOut: runs.length - lines.length }
 }

@@ -16,7 +16,7 @@ import type { Database } from '@sweep/store/database'
 import { type FoundRun, searchRuns } from '@sweep/store/run-search/search-runs'
 import { type ExperimentRecord, getExperiment } from '@sweep/store/tracking/experiments'
 import { runMetrics } from '@sweep/store/tracking/run-metrics'
-import { readRunSeries } from '@sweep/store/tracking/run-series'
+import { type RunSeries, readRunSeries } from '@sweep/store/tracking/run-series'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
@@ -24,6 +24,8 @@ import { runData, runsToAnalyse } from './run-search.ts'
 
 /** Of an experiment, the newest: reading them takes a second. */
 const MOST_SUMMARISED = 10_000
+/** Of all runs together; more would take hundreds of megabytes of memory. */
+const MOST_POINTS = 2_000_000
 
 export function addCompareRoutes(app: App, { database }: ApiContext): void {
   app.get(
@@ -68,8 +70,7 @@ export function addCompareRoutes(app: App, { database }: ApiContext): void {
     async (request): Promise<RunAggregate> => {
       const { ids, metric, buckets: most } = request.query
       const runs = await namedRuns(database, ids)
-      const read = await Promise.all(runs.map(({ key }) => readRunSeries(database, key, metric)))
-      const curves = read.filter(({ steps }) => steps.length > 0)
+      const curves = await curvesOf(database, runs, metric)
       const { bucketSteps, buckets } = aggregateCurves(curves, most)
       return { metric, runs: curves.length, bucketSteps, buckets: [...buckets] }
     },
@@ -136,6 +137,27 @@ async function namedRuns(
   const missing = ids.filter((id) => !byId.has(id))
   if (missing.length > 0) throw new SweepError('not-found', `there is no run ${missing.join(', ')}`)
   return ids.map((id) => byId.get(id)!)
+}
+
+/** Of the runs that have the metric, one after the other. Throws `too-large` where they have too many points. */
+async function curvesOf(
+  database: Database,
+  runs: readonly FoundRun[],
+  metric: string,
+): Promise<Pick<RunSeries, 'steps' | 'values'>[]> {
+  const curves: Pick<RunSeries, 'steps' | 'values'>[] = []
+  let points = 0
+  for (const { key } of runs) {
+    const { steps, values } = await readRunSeries(database, key, metric)
+    points += steps.length
+    if (points > MOST_POINTS) {
+      throw new SweepError('too-large', `the runs have more than ${MOST_POINTS} points of ${metric} together`, {
+        hint: 'Take fewer runs at a time.',
+      })
+    }
+    if (steps.length > 0) curves.push({ steps, values })
+  }
+  return curves
 }
 
 /** Up to the last report, also of a trial that runs. */

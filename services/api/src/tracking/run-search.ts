@@ -47,37 +47,30 @@ export async function runPage(
   const { runs, next } = await searchRuns(database, {
     ...(await scopeOf(database, scope)),
     order: isGiven(order) ? parseOrder(order) : [],
-    metrics: columns === undefined ? [] : wantedOf(columns, 'metric'),
+    ...(columns === undefined
+      ? {}
+      : {
+          metrics: wantedOf(columns, 'metric'),
+          params: wantedOf(columns, 'param'),
+          tags: wantedOf(columns, 'tag'),
+        }),
     limit,
     after,
   })
-  return { runs: runs.map((run) => runRow(run, columns)), next }
+  return { runs: runs.map((run) => runRow(run, columns !== undefined)), next }
 }
 
 function isGiven(text: string | undefined): text is string {
   return text !== undefined && text.trim() !== ''
 }
 
-function runRow({ metrics, ...run }: FoundRun, columns: readonly Column[] | undefined): RunRow {
-  const view = runView(run)
-  if (columns === undefined) return view
-  return {
-    ...view,
-    params: pick(view.params, wantedOf(columns, 'param')),
-    tags: pick(view.tags, wantedOf(columns, 'tag')),
-    metrics: { ...metrics },
-  }
+function runRow({ metrics, ...run }: FoundRun, isMeasured: boolean): RunRow {
+  return isMeasured ? { ...runView(run), metrics: { ...metrics } } : runView(run)
 }
 
 function wantedOf(columns: readonly Column[], kind: 'metric' | 'param' | 'tag'): readonly string[] | 'all' {
   if (columns.some((column) => column.kind === 'all' && column.of === kind)) return 'all'
   return columns.flatMap((column) => (column.kind === kind ? [column.name] : []))
-}
-
-function pick<T>(record: Readonly<Record<string, T>>, names: readonly string[] | 'all'): Record<string, T> {
-  if (names === 'all') return { ...record }
-  const wanted = new Set(names)
-  return Object.fromEntries(Object.entries(record).filter(([name]) => wanted.has(name)))
 }
 
 const PAGE = 1000

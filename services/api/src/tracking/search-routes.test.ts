@@ -1,3 +1,4 @@
+import { createClient } from '@sweep/client/client'
 import { diagnosticsOf } from '@sweep/spec/document/diagnostic'
 import { SweepError } from '@sweep/spec/errors'
 import { ErrorBody } from '@sweep/spec/wire/api'
@@ -229,4 +230,17 @@ describe('charts', () => {
     const none = await chart({ kind: 'scatter', x: 'params.nobody', y: 'metrics.nobody' })
     expect(none).toEqual({ kind: 'scatter', points: [], leftOut: 5 })
   })
+})
+
+test('the client has numbers where the wire has their names', async () => {
+  const { runs: searches } = createClient({ url: api.api.url, token: api.tokens.viewer })
+  const { runs: found } = await searches.search({ filter: 'params.optimizer = lion', columns: 'metrics.*' })
+  expect(found[0]?.metrics?.['val_loss']).toEqual({ last: Number.NaN, lastStep: 4, min: null, max: null })
+  const id = runs[4]?.id ?? ''
+  const compared = await searches.compare([id, runs[0]?.id ?? ''], { by: 'last' })
+  expect(compared.metrics[0]?.values[0]?.last).toBeNaN()
+  const lines = await searches.chart({ kind: 'line', filter: `id = ${id}`, metric: 'val_loss', points: 2 })
+  expect(lines.kind === 'line' && lines.lines[0]).toMatchObject({ values: [Number.NaN, Number.NaN], min: [null, null] })
+  expect((await searches.aggregate([id], 'odd `name`', { buckets: 2 })).buckets).toHaveLength(2)
+  expect((await searches.summary(experiment.id, { by: 'last' })).best?.run).toBe(runs[0]?.id)
 })

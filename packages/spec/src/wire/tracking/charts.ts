@@ -45,6 +45,8 @@ export const ChartRequest = z.discriminatedUnion('kind', [
   z.strictObject({
     kind: z.literal('contour'),
     ...scope,
+    /** A model of more would hold up what else the service does. */
+    runs: z.int().min(1).max(1000).default(1000),
     x: FieldText,
     y: FieldText,
     value: FieldText,
