@@ -4,6 +4,7 @@ import { parseFilter, parseOrder } from '@sweep/spec/filter/parse-filter'
 import { searchRuns } from '@sweep/store/run-search/search-runs'
 import { type ExperimentFilter, type ExperimentRecord, listExperiments } from '@sweep/store/tracking/experiments'
 import { latestMetrics } from '@sweep/store/tracking/latest-metrics'
+import { summariseAttempt } from '@sweep/store/tracking/summarise'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
@@ -64,6 +65,8 @@ export function addMlflowSearchRoutes(app: App, context: ApiContext): void {
     if (ids.length === 0) return { runs: [] }
     const experiments = await Promise.all(ids.map((id) => requireExperiment(context, principal, id)))
     const scope = trialScope(principal)
+    // A program looks for what it has just logged.
+    if (principal.kind === 'trial') await summariseAttempt(database, principal.attemptId)
     const asked = text == null || text.trim() === '' ? undefined : parseFilter(text)
     const among = experiments.length === 1 ? asked : both(amongExperiments(experiments), asked)
     const found = await searchRuns(database, {

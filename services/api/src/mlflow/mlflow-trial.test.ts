@@ -59,6 +59,15 @@ describe("what a trial's program logs", () => {
     expect(body).toMatchObject({ rows: [{ number: 1, value: 0.25 }] })
   })
 
+  test('is found by it at once', async () => {
+    await program.ok(log(0.5, 1))
+    const find = (filter: string) =>
+      program.ok(program.post('runs/search', { experiment_ids: [trial.sweepId], filter }))
+    expect((await find('metrics.val_loss < 0.6')).runs).toMatchObject([{ data: { metrics: [{ value: 0.5 }] } }])
+    await program.ok(log(0.7, 2))
+    expect((await find('metrics.val_loss < 0.6')).runs).toEqual([])
+  })
+
   test('counts once however often it comes', async () => {
     await Promise.all(Array.from({ length: 10 }, () => program.ok(log(0.5, 1))))
     await program.ok(log(0.5, 1))
