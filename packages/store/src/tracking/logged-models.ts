@@ -12,7 +12,6 @@ export interface LoggedModel {
   readonly id: string
   readonly runId: RunId
   readonly experimentId: ExperimentId
-  readonly createdBy: string | null
   readonly name: string
   readonly modelType: string
   readonly status: ModelStatus
@@ -28,7 +27,6 @@ interface Row {
   readonly id: string
   readonly run_id: RunId
   readonly experiment_id: ExperimentId
-  readonly created_by: string | null
   readonly name: string
   readonly model_type: string
   readonly status: ModelStatus
@@ -38,7 +36,7 @@ interface Row {
   readonly updated_at: Date
 }
 
-const COLUMNS = `m.id, r.id as run_id, r.experiment_id, r.created_by, m.name, m.model_type, m.status, m.params, m.tags,
+const COLUMNS = `m.id, r.id as run_id, r.experiment_id, m.name, m.model_type, m.status, m.params, m.tags,
   m.created_at, m.updated_at`
 const TABLES = 'logged_models m join runs r on r.key = m.run_key'
 
@@ -47,7 +45,6 @@ function modelOf(row: Row): LoggedModel {
     id: row.id,
     runId: row.run_id,
     experimentId: row.experiment_id,
-    createdBy: row.created_by,
     name: row.name,
     modelType: row.model_type,
     status: row.status,

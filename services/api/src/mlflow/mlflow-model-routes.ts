@@ -215,7 +215,7 @@ function addressOf(model: LoggedModel): string {
 }
 
 function mlflowModel(model: LoggedModel): object {
-  const { id, runId, experimentId, createdBy, name, modelType, status, params, tags, createdAt, updatedAt } = model
+  const { id, runId, experimentId, name, modelType, status, params, tags, createdAt, updatedAt } = model
   return {
     info: {
       model_id: id,
@@ -225,7 +225,7 @@ function mlflowModel(model: LoggedModel): object {
       last_updated_timestamp_ms: updatedAt.getTime(),
       artifact_uri: addressOf(model),
       status: STATUSES[status],
-      ...(createdBy === null ? {} : { creator_id: createdBy }),
+      // `creator_id` is a number to MLflow, which we have none of.
       model_type: modelType,
       source_run_id: runId,
       tags: pairs(tags),
