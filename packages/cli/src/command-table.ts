@@ -208,7 +208,18 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<sweep>',
     group: LOOK,
     completes: 'sweep',
-    summary: 'check that its facts give the same decisions again',
+    summary: 'check its decisions; say what other pruners would have saved',
+    more: `  sweep replay @last --early-terminate
+  sweep replay @last --early-terminate asha,eta=4 --early-terminate median
+
+  A pruner is written NAME,KEY=VALUE,... with the keys of early_terminate in
+  sweep files, or as such a map in YAML or JSON; "none" stops no trial. Without
+  any, the usual ones are compared.`,
+    options: [
+      { flags: '--early-terminate [pruner]', help: 'play its curves under this pruner; may be repeated', repeat: true },
+      { flags: '--early-terminate-file <file>', help: 'under one in a YAML file ("-": standard input)', repeat: true },
+      { flags: '--top <count>', help: 'how many of the best trials count as good (default 5)' },
+    ],
   },
   {
     name: 'trial ls',

@@ -94,6 +94,8 @@ function addOption(command: Command, option: OptionEntry): void {
   if (option.repeat === true) {
     // commander's own variadic options would swallow the arguments behind them.
     built.argParser((value: string, before: unknown) => [...(Array.isArray(before) ? before : []), value])
+    // One whose value may be left out is then an empty text in the list.
+    if (built.optional) built.preset('')
   }
   command.addOption(built)
 }
