@@ -1,10 +1,10 @@
 import { arch, cpus, hostname, platform, release, totalmem } from 'node:os'
+import { PythonVersions } from '@sweep/launchers/process/interpreter'
+import { type GitState, gitState } from '@sweep/snapshot/git-state'
 import type { Code } from '@sweep/spec/code'
 import type { Json } from '@sweep/spec/number'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { devicesHeld, type Held } from '../slots/slot-table.ts'
-import { type GitState, gitState } from './git-state.ts'
-import { PythonVersions } from './interpreter.ts'
 
 interface CodeState {
   readonly git: GitState | undefined

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { resolveProgram } from '@sweep/launchers/process/resolve-program'
+import { resolveProgram } from './resolve-program.ts'
 
 const run = promisify(execFile)
 const ASK_MS = 10_000
