@@ -222,6 +222,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
+    name: 'diff',
+    args: '<trial> <other>',
+    group: LOOK,
+    completes: 'trial',
+    summary: 'two trials side by side: config, code, environment, outcome',
+    more: '  sweep diff @last/17 @last/3',
+  },
+  {
     name: 'trial ls',
     args: '<sweep>',
     group: LOOK,
@@ -257,6 +265,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'list or fetch the files that a trial left in artifacts/',
     more: TRIAL_MORE,
     options: [{ flags: '--download <folder>', help: 'fetch them all into this folder' }],
+  },
+  {
+    name: 'trial repro',
+    args: TRIAL_ARGS,
+    group: LOOK,
+    completes: 'trial',
+    summary: 'run a trial again here and say how far it is from the record',
+    more: TRIAL_MORE,
+    options: [
+      { flags: '--dir <folder>', help: 'new folder for its code and run (default: ./repro-SWEEP-NUMBER)' },
+      { flags: '--in-folder', help: "run in the sweep's own folder instead of a copy of its code" },
+      { flags: '--tolerance <share>', help: 'exit code 1 when the metric is off by more, such as 0.01' },
+      { flags: '--dry-run', help: 'check and print what it would do' },
+    ],
   },
   ...(['stop', 'prune', 'cancel', 'retry'] as const).map(
     (action): CommandEntry => ({
