@@ -21,6 +21,12 @@ export type RecordedGit = z.infer<typeof RecordedGit>
 export const RecordedGpu = z.object({ name: text, memoryBytes: number })
 export type RecordedGpu = z.infer<typeof RecordedGpu>
 
+const RecordedCode = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('folder') }),
+  z.object({ kind: z.literal('snapshot'), sha256: z.string() }),
+  z.object({ kind: z.literal('git'), url: z.string(), commit: z.string(), folder: z.string() }),
+])
+
 export const RunEnvironment = z.object({
   hostname: text,
   platform: text,
@@ -29,7 +35,7 @@ export const RunEnvironment = z.object({
   cpus: number,
   memoryBytes: number,
   workdir: text,
-  code: z.unknown().transform((code) => RecordedCode.safeParse(code).data),
+  code: RecordedCode.optional().catch(undefined),
   seed: number,
   gpus: z.array(RecordedGpu).optional().catch(undefined),
   /** Version of the Python that ran the program. */
@@ -40,9 +46,3 @@ export const RunEnvironment = z.object({
   git: RecordedGit.optional().catch(undefined),
 })
 export type RunEnvironment = z.infer<typeof RunEnvironment>
-
-const RecordedCode = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('folder') }),
-  z.object({ kind: z.literal('snapshot'), sha256: z.string() }),
-  z.object({ kind: z.literal('git'), url: z.string(), commit: z.string(), folder: z.string() }),
-])

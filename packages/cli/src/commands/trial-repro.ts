@@ -36,8 +36,10 @@ export const command: Command = {
     context.say(`Running in ${plan.folder.path} …`)
     const end = await runAgain(context, record, plan)
     if (end.wasInterrupted) return EXIT.interrupted
-    const metrics = compareMetrics(recorded, end.series)
-    const objective = metrics.find(({ name }) => name === record.sweep.metric?.name)
+    const isObjective = ({ name }: MetricComparison) => name === record.sweep.metric?.name
+    const compared = compareMetrics(recorded, end.series)
+    const metrics = [...compared.filter(isObjective), ...compared.filter((one) => !isObjective(one))]
+    const objective = metrics.find(isObjective)
     await printResult(context, record, plan, end, metrics)
     return exitOf(context, record, plan, end, objective, tolerance)
   },

@@ -54,7 +54,9 @@ export function environmentDifferences(recorded: RunEnvironment, here: Here): En
     if (was !== undefined && was !== is) differences.push({ what, recorded: was, here: is })
   }
   compare('python', recorded.python, here.python)
-  if (recorded.packages !== undefined) {
+  if (recorded.packages !== undefined && here.packages === undefined) {
+    compare('packages', `${Object.keys(recorded.packages).length} known`, undefined)
+  } else if (recorded.packages !== undefined) {
     const names = new Set([...Object.keys(recorded.packages), ...Object.keys(here.packages ?? {})])
     for (const name of names) {
       const [was, is] = [recorded.packages[name], here.packages?.[name]]

@@ -96,7 +96,7 @@ export async function planRun(
     env,
   })
   const program = argv[0] === '/usr/bin/env' ? (argv[1] ?? '') : (argv[0] ?? '')
-  const differences = environmentDifferences(environment, await environmentHere(program, dir, inherited))
+  const differences = environmentDifferences(environment, await environmentHere(program, context.process.cwd, env))
   const wasStopped = attempt.cause === null || STOPPED_BY_OTHERS.has(attempt.cause)
   return {
     ...{ attempt, seed, dir, codeFolder, code, folder, argv, env, inherited, differences },

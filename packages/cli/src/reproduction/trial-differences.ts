@@ -41,10 +41,15 @@ function compared(section: Difference['section'], a: Known, b: Known): Differenc
   const right = new Map(b)
   const rows = [...new Set([...left.keys(), ...right.keys()])].map((name): Difference => {
     const values = { a: left.get(name), b: right.get(name) }
-    return { section, name, ...values, same: JSON.stringify(values.a) === JSON.stringify(values.b) }
+    return { section, name, ...values, same: isSame(values.a, values.b) }
   })
   const known = rows.filter((row) => row.a !== undefined || row.b !== undefined)
   return [...known.filter((row) => !row.same), ...known.filter((row) => row.same)]
+}
+
+/** NaN and infinities, which have no JSON, are themselves. */
+function isSame(a: Json | undefined, b: Json | undefined): boolean {
+  return Object.is(a, b) || (typeof a !== 'number' && JSON.stringify(a) === JSON.stringify(b))
 }
 
 function seedOf({ record: { environment, sweep } }: RunSide): Known {
