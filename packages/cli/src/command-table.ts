@@ -214,10 +214,12 @@ export const COMMANDS: readonly CommandEntry[] = [
 
   A pruner is written NAME,KEY=VALUE,... with the keys of early_terminate in
   sweep files, or as such a map in YAML or JSON; "none" stops no trial. Without
-  any, the usual ones are compared.`,
+  any, the usual ones are compared. A method can only choose among the configs
+  that were tried.`,
     options: [
       { flags: '--early-terminate [pruner]', help: 'play its curves under this pruner; may be repeated', repeat: true },
       { flags: '--early-terminate-file <file>', help: 'under one in a YAML file ("-": standard input)', repeat: true },
+      { flags: '--method <method>', help: 'how soon it would have come to the best; may be repeated', repeat: true },
       { flags: '--top <count>', help: 'how many of the best trials count as good (default 5)' },
     ],
   },

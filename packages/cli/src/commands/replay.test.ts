@@ -184,9 +184,39 @@ test.each([
   expect(run).toMatchObject({ code, stdout: '' })
 })
 
+test('a method is looked up among the recorded configs, beside the record and what any order brings', async () => {
+  const run = await replay(['--method', 'tpe', '--method', 'gp', '--method', 'tpe'], await serve(), TERMINAL)
+  const lines = run.stdout.trimEnd().split('\n')
+  expect(lines[0]).toMatch(/^METHOD +TO_BEST +RANGE +BEST_AT_25% +BEST_AT_50% +BEST_AT_75% +DISTANCE$/)
+  expect(lines.map((line) => line.split(/ {2,}/)[0])).toEqual(
+    expect.arrayContaining(['METHOD', 'as it was', 'any order', 'tpe', 'gp']),
+  )
+  expect(lines).toHaveLength(5)
+  expect(lines[1]).toMatch(/^as it was +2 +2 +0\.25 +0\.1 +0\.1 +-$/)
+  expect(lines[2]).toMatch(/^any order +2 +1\.\.3 /)
+  expect(run.stderr).toContain('could only choose among the 3 recorded configs')
+  expect(run.code).toBe(0)
+  const json = JSON.parse((await replay(['--method', 'tpe', '--json'], await serve())).stdout)
+  expect(json).toMatchObject({ trials: 3, leftOut: 0, orders: [{}, {}, { name: 'tpe', distance: expect.any(Number) }] })
+})
+
+test.each([
+  [['--method', 'random'], 'random does not learn from results'],
+  [['--method', 'pbt'], 'pbt goes on from checkpoints'],
+  [['--method', 'tpee'], 'Did you mean "tpe"?'],
+  [['--method', ''], 'There is no method ""'],
+  [['--method', 'tpe', '--early-terminate', 'asha'], "can't be combined"],
+])('%j is refused', async (args, message) => {
+  const run = await replay(args, await serve())
+  expect(run).toMatchObject({ code: 2, stdout: '' })
+  expect(run.stderr).toContain(message)
+})
+
 test('a sweep without a metric, and one that trains a population, are refused', async () => {
   const noMetric = await replay(['--early-terminate', 'asha'], await serve({ metric: undefined }))
   expect(noMetric).toMatchObject({ code: 2, stderr: expect.stringContaining('names no metric') })
   const population = await replay(['--early-terminate', 'asha'], await serve({ method: 'pbt' }))
   expect(population).toMatchObject({ code: 2, stderr: expect.stringContaining("go on from each other's checkpoints") })
+  const order = await replay(['--method', 'tpe'], await serve({ method: 'pbt' }))
+  expect(order).toMatchObject({ code: 2, stderr: expect.stringContaining("their order can't be changed") })
 })

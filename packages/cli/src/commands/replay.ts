@@ -30,12 +30,17 @@ export const command: Command = {
     const pruners = options.list('earlyTerminate')
     const files = options.list('earlyTerminateFile')
     const isCounterfactual = pruners.length + files.length > 0
+    const methods = options.list('method')
     const top = options.whole('top')
     if (top !== undefined && !isCounterfactual) {
       throw usageError('--top says how many good trials to look for.', 'It goes with --early-terminate.')
     }
+    if (methods.length > 0 && isCounterfactual) {
+      throw usageError("--method and --early-terminate can't be combined.", 'Ask for one, then for the other.')
+    }
     const client = await context.client()
     const sweep = await client.getSweep(await resolveSweep(context, client, args[0] ?? ''))
+    if (methods.length > 0) return lookUp(context, client, sweep, methods)
     if (!isCounterfactual) return checkReplay(context, client, sweep)
     return compare(
       context,
@@ -76,6 +81,44 @@ async function checkReplay(context: CliContext, client: Client, sweep: SweepDeta
   }
   if (isSame) context.say('The facts give the same suggestions and decisions again.')
   return isSame ? EXIT.ok : EXIT.failed
+}
+
+/** How often each method is run: one run may be lucky. */
+const LOOKUP_SEEDS = 10
+
+async function lookUp(
+  context: CliContext,
+  client: Client,
+  sweep: SweepDetail,
+  names: readonly string[],
+): Promise<number> {
+  const { LOOKUP_COLUMNS, lookupLimits, lookupMethod, lookupRows } = await import('../counterfactual/lookup-rows.ts')
+  const methods = [...new Set(names)].map(lookupMethod)
+  const { document } = sweep
+  if (document.metric === undefined)
+    throw usageError('The sweep names no metric, so no method can learn from its trials.')
+  if (trainsPopulation(document.method)) {
+    throw usageError(
+      `The trials of ${document.method} go on from each other's checkpoints, so their order can't be changed.`,
+    )
+  }
+  const { lookup } = await import('@sweep/search/counterfactual/lookup')
+  const found = lookup(document, await factsOf(client, sweep), methods, LOOKUP_SEEDS)
+  const rows = lookupRows(found, methods)
+  const limits = lookupLimits(found, LOOKUP_SEEDS, document.method)
+  const { trials, leftOut } = found
+  const data = {
+    sweep: sweep.id,
+    metric: document.metric.name,
+    trials,
+    leftOut,
+    seeds: LOOKUP_SEEDS,
+    orders: rows,
+    limits,
+  }
+  await context.printRows(rows, LOOKUP_COLUMNS, (row) => row.name, data)
+  for (const limit of limits) context.say(limit)
+  return EXIT.ok
 }
 
 /** @throws SweepError `invalid-request` for a sweep that can't be played under another pruner, or a pruner that is none */
