@@ -86,6 +86,55 @@ for (const name of NAMES) {
   })
 }
 
+const objectives = [
+  { name: 'loss', goal: 'minimize' },
+  { name: 'size', goal: 'maximize' },
+]
+const OTHERS = {
+  'two objectives, a constraint and asha': {
+    ...{ method: 'nsga2', objectives, constraints: [{ name: 'loss', max: 1 }], earlyTerminate: { type: 'asha' } },
+  },
+  'two objectives and promoting asha': { objectives, earlyTerminate: { type: 'asha', mode: 'promote' } },
+  'the last value and median': {
+    ...{ metric: { name: 'loss', goal: 'minimize', summary: 'last' }, earlyTerminate: { type: 'median' } },
+  },
+}
+for (const [name, overrides] of Object.entries(OTHERS)) {
+  test(`${name}: its own pruner gives the record again`, () => {
+    const document = documentOf(overrides)
+    for (let seed = 0; seed < 4; seed += 1) {
+      const { recorded, outcomes } = counterfactual(document, simulated(document, seed), [document.earlyTerminate])
+      expect(outcomes).toEqual([recorded])
+    }
+  })
+}
+
+test('paused trials that start anew for want of a checkpoint give the record again as well', () => {
+  for (const name of ['promoting asha', 'sync-hyperband'] as const) {
+    const document = sweepWith(name)
+    const work = { steps: 30, checkpoints: false }
+    const { facts } = simulateSweep(document, 40, 5, work, rngFor(6, 0, 'workers'))
+    const { recorded, outcomes } = counterfactual(document, facts, [document.earlyTerminate, undefined])
+    expect(outcomes[0]).toEqual(recorded)
+    expect(outcomes[1]!.pruned).toBe(0)
+  }
+})
+
+test("what people did is done again: their prunes are not the pruner's, and a cancelled trial stays so", () => {
+  const document = documentOf()
+  const byPerson: FactBody = {
+    kind: 'stop-asked',
+    ...{ trial: 1, attempt: 1, stop: 'pruned', basis: 0, by: 'ada', verdict: { reason: 'looks bad' } },
+  }
+  const facts = recorded([
+    ...[created(1, {}), started(1), report(1, 1, 0.2), byPerson, endedAfter(1, 2, 'pruned'), trialEnded(1, 'pruned')],
+    ...[created(2, {}), started(2), report(2, 1, 0.4), ended(2, 1, 'cancelled'), trialEnded(2, 'cancelled')],
+  ])
+  const { recorded: was, outcomes } = counterfactual(document, facts, [undefined, threshold])
+  expect(was.pruned).toBe(0)
+  expect(outcomes).toEqual([was, was])
+})
+
 test('every pruner can be played over the record of every other, and the trials end once each', () => {
   for (const own of NAMES) {
     const document = sweepWith(own)

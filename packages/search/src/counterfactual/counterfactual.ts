@@ -22,8 +22,9 @@ export interface KilledTrial {
 
 /** What a sweep would have come to with one pruner, as far as its record tells. */
 export interface Outcome {
-  /** Trials that the pruner ended. */
+  /** Trials that the pruner ended: how many, and which. */
   readonly pruned: number
+  readonly prunedTrials: readonly number[]
   /** Trials that it would have let go on where their curves end, because the sweep's own pruner stopped them there. */
   readonly unknown: readonly number[]
   /** All trials without what the unknown ones would have taken from there on: the least it can have been. */
@@ -138,9 +139,12 @@ function costOfTape({ attempts }: Tape): Cost {
 
 function recordedOutcome({ recording, fold }: Context): Outcome {
   const cost = [...recording.tapes.values()].map(costOfTape).reduce(added, NO_COST)
-  const pruned = [...recording.tapes.values()].filter((tape) => isPrunedByPruner(tape)).length
+  const pruned = [...recording.tapes.values()].filter(isPrunedByPruner).map(({ trial }) => trial)
   const best = fold.best ?? null
-  return { pruned, unknown: [], cost, costAtMost: cost, best, regret: best === null ? null : 0, killed: [] }
+  return {
+    ...{ pruned: pruned.length, prunedTrials: pruned, unknown: [], cost, costAtMost: cost },
+    ...{ best, regret: best === null ? null : 0, killed: [] },
+  }
 }
 
 function isPrunedByPruner({ events }: Tape): boolean {
@@ -174,7 +178,8 @@ function outcomeOf(context: Context, { fold, trials }: Playback): Outcome {
     ]
   })
   return {
-    ...{ pruned: pruned.length, unknown: unknown.map(({ trial }) => trial), cost, costAtMost, best },
+    ...{ pruned: pruned.length, prunedTrials: pruned.map(({ trial }) => trial) },
+    ...{ unknown: unknown.map(({ trial }) => trial), cost, costAtMost, best },
     ...{ regret: regretOf(context.fold, best), killed },
   }
 }
