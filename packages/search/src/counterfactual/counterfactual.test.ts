@@ -283,6 +283,47 @@ test('a stop takes as long as those of the record took', () => {
   expect(outcome!.killed).toMatchObject([{ trial: 2, step: 3 }])
 })
 
+test('a pause that the other pruner does not make takes no time: the trial goes on at once', () => {
+  const document = documentOf({ earlyTerminate: { type: 'asha', mode: 'promote' } })
+  const pause: FactBody = {
+    kind: 'stop-asked',
+    ...{ trial: 1, attempt: 1, stop: 'paused', basis: 3, by: 'pruner', verdict: { reason: 'waits' } },
+  }
+  const resume: FactBody = {
+    kind: 'trial-resumed',
+    ...{ trial: 1, attempt: 1, basis: 5, by: 'pruner', verdict: { reason: 'best' } },
+  }
+  const queued = (attempt: number): FactBody => ({ kind: 'attempt-queued', trial: 1, attempt, reason: 'test' })
+  const first = [
+    created(1, {}),
+    queued(1),
+    started(1),
+    report(1, 1, 0.4),
+    pause,
+    { ...ended(1, 1, 'paused'), seconds: 3 },
+  ]
+  const second = [resume, queued(2), started(1, 2), report(1, 2, 0.2, 2), { ...ended(1, 2), seconds: 2 }, trialEnded(1)]
+  // A hundred seconds lie between the two.
+  const facts = recorded([...first, ...second] as FactBody[]).map((fact) => ({
+    ...fact,
+    at: new Date(fact.at.getTime() + (fact.seq > first.length ? 100_000 : 0)),
+  }))
+  const told: Fact[] = []
+  playback(recordingOf(document, facts), undefined, (fact) => told.push(fact))
+  expect(told.map(({ kind, at }) => [kind, at.getTime() / 1000])).toEqual([
+    ['trial-created', 0],
+    ['attempt-queued', 1],
+    ['attempt-started', 2],
+    ['report', 3],
+    // It stopped at second 5 of the record, and began to run again a second before its next report.
+    ['report', 6],
+    ['attempt-ended', 7],
+    ['trial-ended', 8],
+  ])
+  expect(told.flatMap((fact) => (fact.kind === 'report' ? [fact.attempt] : []))).toEqual([1, 1])
+  expect(counterfactual(document, facts, [undefined]).outcomes[0]).toMatchObject({ cost: { seconds: 5 }, unknown: [] })
+})
+
 test('a stop that comes with the last report changes nothing', () => {
   const document = documentOf()
   const facts = oneByOne([[0.4, 0.3, 0.9]])
