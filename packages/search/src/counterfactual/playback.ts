@@ -1,13 +1,13 @@
 import type { EarlyTerminate } from '@sweep/spec/document/sweep-document'
 import type { Fact, FactBody, Verdict } from '@sweep/spec/facts'
-import { createSweepFold, foldFact, type SweepFold } from '../fold.ts'
-import { entries, insert, remove, type Tree } from '../persistent/tree.ts'
+import type { SweepFold } from '../fold.ts'
 import { BY_PRUNER, type Decision, isResume, type ResumeDecision } from '../pruner.ts'
 import {
   attemptEnded,
   hasReportsLeft,
   isBefore,
   newPlayer,
+  nextStop,
   type PlayedTrial,
   type Player,
   playedTrial,
@@ -15,8 +15,9 @@ import {
   startAfterPause,
   stopAsked,
 } from './player.ts'
-import { recordedSampler } from './recorded-sampler.ts'
 import { isStopByPruner, type Recording, type Tape, triggerKey } from './recording.ts'
+import { Retelling } from './retelling.ts'
+import { Schedule } from './schedule.ts'
 
 export interface Playback {
   readonly fold: SweepFold
@@ -47,97 +48,57 @@ export function playback(
 
 class Playthrough {
   readonly #recording: Recording
-  readonly #onFact: (fact: Fact) => void
-  readonly #fold: SweepFold
+  readonly #facts: Retelling
   readonly #players = new Map<number, Player>()
+  readonly #schedule = new Schedule()
+  /** Those that wait for room, the first one first. */
   readonly #queue: Player[] = []
+  /** Decisions that were looked at. */
   readonly #known = new Set<string>()
-  #schedule: Tree<Player | 'other'> = undefined
-  #nextOther = 0
   #running = 0
-  #seq = 0
-  #now = Number.NEGATIVE_INFINITY
-  /** The last fact of the record that was told. */
-  #lastRecorded = 0
   #noMoreTold = false
 
   constructor(recording: Recording, earlyTerminate: EarlyTerminate | undefined, onFact: (fact: Fact) => void) {
-    this.#onFact = onFact
     this.#recording = recording
-    this.#fold = createSweepFold({ ...recording.document, earlyTerminate })
-    this.#fold.sampler = recordedSampler
+    this.#facts = new Retelling(recording.document, earlyTerminate, onFact, () => this.#decide())
     for (const tape of recording.tapes.values()) {
       const player = newPlayer(tape)
       this.#players.set(tape.trial, player)
-      this.#plan(player)
+      this.#schedule.plan(player)
     }
-    this.#planOther()
+    for (const event of recording.others) this.#schedule.add(event)
   }
 
   run(): Playback {
     do {
-      for (;;) {
-        const first = entries(this.#schedule)[Symbol.iterator]().next()
-        if (first.done === true) break
-        const { a, b, value } = first.value
-        this.#schedule = remove(this.#schedule, a, b)
-        this.#now = Math.max(this.#now, a)
-        if (value === 'other') this.#playOther()
-        else this.#play(value, a)
+      for (let taken = this.#schedule.take(); taken !== undefined; taken = this.#schedule.take()) {
+        const { time, next } = taken
+        this.#facts.now = Math.max(this.#facts.now, time)
+        if ('tape' in next) this.#play(next, time)
+        else {
+          if (next.fact.kind === 'no-more-trials') this.#noMoreTold = true
+          this.#facts.tellRecorded(next.fact, next.fact.seq)
+        }
         this.#fill()
       }
     } while (this.#goOnWithoutMore())
     for (const player of this.#players.values()) this.#close(player)
-    return { fold: this.#fold, trials: [...this.#players.values()].map(playedTrial) }
-  }
-
-  // ── what comes next ──
-
-  #plan(player: Player): void {
-    if (player.key !== undefined) this.#schedule = remove(this.#schedule, ...player.key)
-    player.key = this.#nextKey(player)
-    if (player.key !== undefined) this.#schedule = insert(this.#schedule, ...player.key, player)
-  }
-
-  #nextKey({ mode, stop, tape, next, shift }: Player): Player['key'] {
-    if (mode !== 'playing') return undefined
-    const event = tape.events[next]
-    const played: Player['key'] = event && [event.time + shift, event.fact.seq]
-    if (stop === undefined) return played
-    const stopped = [stop.isAsked ? stop.endAt : stop.askAt, stop.order] as const
-    return played === undefined || isBefore(stopped, played) ? stopped : played
-  }
-
-  #planOther(): void {
-    const event = this.#recording.others[this.#nextOther]
-    if (event !== undefined) this.#schedule = insert(this.#schedule, event.time, event.fact.seq, 'other')
-  }
-
-  #playOther(): void {
-    const { fact } = this.#recording.others[this.#nextOther]!
-    this.#nextOther += 1
-    this.#planOther()
-    if (fact.kind === 'no-more-trials') this.#noMoreTold = true
-    this.#tellRecorded(fact, fact.seq)
+    return { fold: this.#facts.fold, trials: [...this.#players.values()].map(playedTrial) }
   }
 
   #play(player: Player, time: number): void {
-    player.key = undefined
     const { stop, tape } = player
     const event = tape.events[player.next]
     const isStop =
       stop !== undefined &&
-      (event === undefined ||
-        isBefore([stop.isAsked ? stop.endAt : stop.askAt, stop.order], [event.time + player.shift, event.fact.seq]))
+      (event === undefined || isBefore(nextStop(stop), [event.time + player.shift, event.fact.seq]))
     if (isStop) this.#carryOut(player, stop)
     else if (event !== undefined) {
       player.next += 1
       this.#playFact(player, event, time)
     }
-    this.#plan(player)
+    this.#schedule.plan(player)
   }
-
-  // ── the tape of a trial ──
 
   #playFact(player: Player, { fact, time: recordedAt }: Tape['events'][number], time: number): void {
     const { attempt, tape } = player
@@ -147,7 +108,7 @@ class Playthrough {
         player.paused = 'no'
         player.isFollowing = false
         player.recorded = undefined
-        this.#tellRecorded({ ...fact, attempt: player.attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt: player.attempt }, fact.seq)
         return
       case 'attempt-started':
         if (this.#running >= this.#recording.slots) {
@@ -156,39 +117,39 @@ class Playthrough {
           this.#queue.push(player)
           return
         }
-        player.shift += this.#now - time
+        player.shift += this.#facts.now - time
         player.recorded = tape.attempts.get(fact.attempt)
         player.from = recordedAt
         this.#setRunning(player, true)
-        this.#tellRecorded({ ...fact, attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt }, fact.seq)
         return
       case 'report':
         player.reports += 1
         player.last = { step: fact.step, value: fact.value }
-        this.#tellRecorded({ ...fact, attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt }, fact.seq)
         return
       case 'side-report':
-        this.#tellRecorded({ ...fact, attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt }, fact.seq)
         return
       case 'stop-asked':
         if (isStopByPruner(fact)) {
           if (player.sameStop === undefined) return
           player.stopped = fact.stop === 'pruned' ? fact.verdict : undefined
         }
-        this.#tellRecorded({ ...fact, attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt }, fact.seq)
         return
       case 'attempt-ended':
         this.#endRecorded(player, recordedAt, { ...fact, attempt }, fact.seq)
         return
       case 'trial-resumed':
-        this.#tellRecorded({ ...fact, attempt }, fact.seq)
+        this.#facts.tellRecorded({ ...fact, attempt }, fact.seq)
         return
       case 'trial-ended':
         player.mode = 'over'
-        this.#tellRecorded(fact, fact.seq)
+        this.#facts.tellRecorded(fact, fact.seq)
         return
       default:
-        this.#tellRecorded(fact, fact.seq)
+        this.#facts.tellRecorded(fact, fact.seq)
     }
   }
 
@@ -213,7 +174,7 @@ class Playthrough {
       // What others than the pruner do to a paused trial, they do at their time.
       player.mode = isForPruner ? 'held' : 'playing'
     }
-    this.#tellRecorded(fact, seq)
+    this.#facts.tellRecorded(fact, seq)
   }
 
   /** The other pruner would not have stopped the trial here. */
@@ -237,14 +198,18 @@ class Playthrough {
     player.isUnknown = true
     player.mode = 'over'
     player.stop = undefined
-    this.#tell(attemptEnded(player, 'pruned'))
-    this.#tell({ kind: 'trial-ended', trial, state: 'pruned', value: null, reason: 'what follows is not recorded' })
+    this.#facts.tell(attemptEnded(player, 'pruned'))
+    this.#facts.tell({
+      kind: 'trial-ended',
+      trial,
+      state: 'pruned',
+      value: null,
+      reason: 'what follows is not recorded',
+    })
   }
 
-  // ── what the other pruner decides ──
-
   #decide(): void {
-    const { pruner } = this.#fold
+    const { pruner } = this.#facts.fold
     for (const decision of pruner?.decide() ?? []) {
       const player = this.#players.get(decision.trial)
       if (player === undefined || player.attempt !== decision.attempt) continue
@@ -253,13 +218,13 @@ class Playthrough {
       this.#known.add(known)
       const { kind, trial } = decision
       const recordedAt = this.#recording.triggers.get(triggerKey(kind, trial, player.recorded?.number ?? 0))
-      const isSame = recordedAt !== undefined && recordedAt === this.#toldSeq
+      const isSame = recordedAt !== undefined && recordedAt === this.#facts.recordedSeq
       if (player.isRunning && kind !== 'resume') this.#decideRunning(player, decision, isSame)
       else if (player.paused === 'recorded' && isSame) {
         player.isFollowing = true
         player.sameStop = kind === 'prune' ? decision : undefined
         player.mode = 'playing'
-        this.#plan(player)
+        this.#schedule.plan(player)
       } else if (player.paused !== 'no' && kind === 'prune') this.#prunePaused(player, decision.verdict)
     }
   }
@@ -277,12 +242,12 @@ class Playthrough {
     player.stop = {
       kind: decision.kind,
       verdict: decision.verdict,
-      askAt: this.#now + askedAfterMs,
-      endAt: this.#now + endedAfterMs,
-      order: this.#lastRecorded + 0.5 + decision.trial * 1e-7,
+      askAt: this.#facts.now + askedAfterMs,
+      endAt: this.#facts.now + endedAfterMs,
+      order: this.#facts.lastRecorded + 0.5 + decision.trial * 1e-7,
       isAsked: false,
     }
-    this.#plan(player)
+    this.#schedule.plan(player)
   }
 
   #carryOut(player: Player, stop: Stop): void {
@@ -290,14 +255,14 @@ class Playthrough {
       this.#ask(player, stop)
       return
     }
-    const at = this.#now - player.shift
+    const at = this.#facts.now - player.shift
     this.#stopRunning(player, at)
     this.#endByStop(player, stop, at)
   }
 
   #ask(player: Player, stop: Stop): void {
     stop.isAsked = true
-    this.#tell(stopAsked(player, stop.kind, stop.verdict))
+    this.#facts.tell(stopAsked(player, stop.kind, stop.verdict))
   }
 
   #endByStop(player: Player, stop: Stop, at: number): void {
@@ -308,23 +273,23 @@ class Playthrough {
     player.from = at
     player.mode = isPause ? 'held' : 'over'
     if (!isPause) player.stopped = stop.verdict
-    this.#tell(attemptEnded(player, isPause ? 'paused' : 'pruned'))
-    if (!isPause) this.#tellPruned(player, stop.verdict.reason)
+    this.#facts.tell(attemptEnded(player, isPause ? 'paused' : 'pruned'))
+    if (!isPause) this.#facts.tellPruned(player.tape.trial, stop.verdict.reason)
   }
 
   #prunePaused(player: Player, verdict: Verdict): void {
     player.mode = 'over'
     player.paused = 'no'
     player.stopped = verdict
-    this.#plan(player)
-    this.#tell(stopAsked(player, 'prune', verdict))
-    this.#tellPruned(player, verdict.reason)
+    this.#schedule.plan(player)
+    this.#facts.tell(stopAsked(player, 'prune', verdict))
+    this.#facts.tellPruned(player.tape.trial, verdict.reason)
   }
 
   /** Gives room to paused trials first, as the planner does, then to those that wait for it. */
   #fill(): void {
     while (this.#running < this.#recording.slots) {
-      const offer = this.#fold.pruner?.decide().find((one): one is ResumeDecision => this.#isOpenOffer(one))
+      const offer = this.#facts.fold.pruner?.decide().find((one): one is ResumeDecision => this.#isOpenOffer(one))
       if (offer !== undefined) {
         this.#resume(this.#players.get(offer.trial)!, offer)
         continue
@@ -335,7 +300,7 @@ class Playthrough {
       const event = waiting.tape.events[waiting.next]!
       waiting.next += 1
       this.#playFact(waiting, event, event.time + waiting.shift)
-      this.#plan(waiting)
+      this.#schedule.plan(waiting)
     }
   }
 
@@ -351,10 +316,17 @@ class Playthrough {
     // Whether the curve that is known goes on behind the pause, or behind one that the record has at the same place.
     const isAtCut = player.recorded?.isCut === true && player.from >= player.recorded.endedAt
     const start = isAtCut ? startAfterPause(player) : undefined
-    const basis = this.#seq
+    const basis = this.#facts.fold.foldedSeq
     player.paused = 'no'
     player.mode = 'playing'
-    this.#tell({ kind: 'trial-resumed', trial: tape.trial, attempt: player.attempt, basis, by: BY_PRUNER, verdict })
+    this.#facts.tell({
+      kind: 'trial-resumed',
+      trial: tape.trial,
+      attempt: player.attempt,
+      basis,
+      by: BY_PRUNER,
+      verdict,
+    })
     player.attempt += 1
     if (start !== undefined) {
       const { fact, time } = tape.events[start]!
@@ -362,28 +334,31 @@ class Playthrough {
       player.from = time
       player.recorded = fact.kind === 'attempt-started' ? tape.attempts.get(fact.attempt) : undefined
     }
-    player.shift = this.#now - player.from
+    player.shift = this.#facts.now - player.from
     this.#setRunning(player, true)
     const { trial } = tape
     const { attempt, recorded } = player
-    this.#tell({ kind: 'attempt-queued', trial, attempt, reason: verdict.reason })
+    this.#facts.tell({ kind: 'attempt-queued', trial, attempt, reason: verdict.reason })
     const gpus = recorded?.gpus ?? 0
-    this.#tell({ kind: 'attempt-started', trial, attempt, epoch: attempt, agent: 'recorded', gpus })
+    this.#facts.tell({ kind: 'attempt-started', trial, attempt, epoch: attempt, agent: 'recorded', gpus })
     if (start === undefined && isAtCut) {
       this.#stopRunning(player, player.from)
       this.#endUnknown(player)
     }
-    this.#plan(player)
+    this.#schedule.plan(player)
   }
 
   /** Once nothing else is left to come: paused trials go on or are given up. True when something goes on. */
   #goOnWithoutMore(): boolean {
-    if (this.#schedule !== undefined) return true
     const isPaused = [...this.#players.values()].some((player) => player.paused !== 'no' && player.mode === 'held')
     if (!isPaused) return false
     if (!this.#noMoreTold) {
       this.#noMoreTold = true
-      this.#tell({ kind: 'no-more-trials', reason: 'the record has no more trials', basis: this.#seq })
+      this.#facts.tell({
+        kind: 'no-more-trials',
+        reason: 'the record has no more trials',
+        basis: this.#facts.fold.foldedSeq,
+      })
       this.#fill()
       return true
     }
@@ -391,41 +366,9 @@ class Playthrough {
       if (player.paused === 'no' || player.mode !== 'held') continue
       player.mode = 'over'
       player.stopped = { reason: 'left paused' }
-      this.#tellPruned(player, 'left paused')
+      this.#facts.tellPruned(player.tape.trial, 'left paused')
     }
     return true
-  }
-
-  // ── facts ──
-
-  /** The number of the fact of the record that is being told. */
-  #toldSeq: number | undefined
-
-  #tellRecorded(body: FactBody, seq: number): void {
-    this.#lastRecorded = seq
-    this.#toldSeq = seq
-    this.#fact(body)
-    this.#decide()
-    this.#toldSeq = undefined
-  }
-
-  #tell(body: FactBody): void {
-    const outer = this.#toldSeq
-    this.#toldSeq = undefined
-    this.#fact(body)
-    this.#decide()
-    this.#toldSeq = outer
-  }
-
-  #fact(body: FactBody): void {
-    this.#seq += 1
-    const fact: Fact = { ...body, seq: this.#seq, at: new Date(this.#now) }
-    foldFact(this.#fold, fact)
-    this.#onFact(fact)
-  }
-
-  #tellPruned({ tape: { trial } }: Player, reason: string): void {
-    this.#tell({ kind: 'trial-ended', trial, state: 'pruned', value: null, reason })
   }
 
   #setRunning(player: Player, isRunning: boolean): void {

@@ -57,19 +57,23 @@ export interface Player {
   last: { step: number; value: number } | undefined
   stopped: Verdict | undefined
   isUnknown: boolean
-  key: readonly [time: number, order: number] | undefined
 }
 
 export function newPlayer(tape: Tape): Player {
   return {
     ...{ tape, next: 0, shift: 0, attempt: 0, recorded: undefined, mode: 'playing', paused: 'no', isFollowing: false },
     ...{ isRunning: false, from: 0, stop: undefined, sameStop: undefined, spans: [], reports: 0, last: undefined },
-    ...{ stopped: undefined, isUnknown: false, key: undefined },
+    ...{ stopped: undefined, isUnknown: false },
   }
 }
 
 export function isBefore([time, order]: readonly [number, number], other: readonly [number, number]): boolean {
   return time < other[0] || (time === other[0] && order < other[1])
+}
+
+/** When the next thing happens of a stop, and its place among what happens then. */
+export function nextStop({ isAsked, askAt, endAt, order }: Stop): readonly [time: number, order: number] {
+  return [isAsked ? endAt : askAt, order]
 }
 
 /** Index of the start of the attempt with which the record takes up a trial that its own pruner had paused. */
