@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
@@ -13,6 +13,7 @@ let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'sweep-repro-'))
   mkdirSync(join(folder, 'project'))
+  symlinkSync('/nowhere/at/all', join(folder, 'dangling'))
 })
 afterEach(async () => {
   await server?.close()
@@ -133,7 +134,7 @@ test('for people it is a table of 80 columns and a sentence', async () => {
 test('a dry run says what it would do and does nothing', async () => {
   const run = await repro({ attempt: { cause: 'pruned' } }, ['--dry-run', '--json'])
   expect(run.json()).toMatchObject({ dryRun: true, seed: 42, stopAt: 4, code: expect.stringContaining('snapshot') })
-  expect(readdirSync(folder)).toEqual(['project'])
+  expect(readdirSync(folder)).toEqual(['dangling', 'project'])
   expect(server!.calls.filter(({ method, path }) => method === 'GET' && path.startsWith('/objects'))).toEqual([])
 })
 
@@ -226,7 +227,7 @@ test('a snapshot that is gone, of a folder that is not here, is exit 3', async (
   const run = await repro({ sweep: { workdir: '/nowhere/at/all' }, routes: { 'HEAD object': () => [404, {}] } })
   expect(run).toMatchObject({ code: 3, stdout: '' })
   expect(run.stderr).toContain('The code of sweep k3v9x0abcd is gone')
-  expect(readdirSync(folder)).toEqual(['project'])
+  expect(readdirSync(folder)).toEqual(['dangling', 'project'])
 })
 
 test('a snapshot that arrives otherwise than it was stored is not run', async () => {
@@ -235,6 +236,24 @@ test('a snapshot that arrives otherwise than it was stored is not run', async ()
   const bytes = await buffer(packFolder(join(folder, 'other'), (await walkFolder(join(folder, 'other'))).entries))
   const run = await repro({ routes: { 'GET object': (_call, response) => void response.writeHead(200).end(bytes) } })
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('did not arrive as it was stored') })
+})
+
+test('nothing of a snapshot that does not arrive whole, or not as it was, stays', async () => {
+  const cut: Route = (_call, response) => {
+    response.writeHead(200, { 'content-length': '100000' })
+    response.write('x'.repeat(600), () => response.destroy())
+  }
+  const run = await repro({ routes: { 'GET object': cut } })
+  expect(run).toMatchObject({ code: 7, stderr: expect.stringContaining('did not arrive whole') })
+  expect(readdirSync(join(folder, DIR))).toEqual([])
+})
+
+test('a command that comes out otherwise here is named', async () => {
+  const attempt = { argv: ['python3', 'train.py', '--data=/there'] }
+  const run = await repro({ attempt }, ['--dry-run', '--json'])
+  expect(run.json().environment).toEqual([
+    { what: 'command', recorded: 'python3 train.py --data=/there', here: 'python3 train.py' },
+  ])
 })
 
 test.each<[string, Setting, readonly string[], number, string]>([
@@ -256,6 +275,8 @@ test.each<[string, Setting, readonly string[], number, string]>([
   ],
   ['into a folder that is not empty', {}, ['--dir', 'project'], 1, 'is not empty'],
   ['into a file', {}, ['--dir', 'project/train.py'], 2, "can't be used"],
+  ['into a name that is too long', {}, ['--dir', 'x'.repeat(10_000)], 2, "can't be used"],
+  ['into a link that leads nowhere', {}, ['--dir', 'dangling'], 2, "can't be made"],
   [
     'that fails here',
     { program: 'import sys\nprint("boom")\nsys.exit(3)\n' },

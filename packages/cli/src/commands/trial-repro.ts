@@ -4,7 +4,7 @@ import { shellCommand } from '@sweep/spec/shell-words'
 import type { MetricSeries } from '@sweep/spec/wire/api'
 import type { Command } from '../command.ts'
 import type { CliContext } from '../context.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT, usageError } from '../exit-codes.ts'
 import { resolveTrial } from '../names.ts'
 import type { Column } from '../output.ts'
 import { shortNumber } from '../present.ts'
@@ -30,7 +30,9 @@ export const command: Command = {
       await printPlan(context, record, plan)
       return EXIT.ok
     }
-    await mkdir(plan.dir, { recursive: true })
+    await mkdir(plan.dir, { recursive: true }).catch((error: Error) => {
+      throw usageError(`${plan.dir} can't be made: ${error.message}`, 'Name another folder with --dir.')
+    })
     context.say(`Taking ${plan.code.from} …`)
     await fetchCode(client, plan.code, { into: plan.codeFolder, inFolder: choice.inFolder, env: plan.inherited })
     context.say(`Running in ${plan.folder.path} …`)

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
-import { Readable, Transform } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Client } from '@sweep/client/client'
 import { checkOut } from '@sweep/snapshot/git-checkout'
 import { gitState } from '@sweep/snapshot/git-state'
@@ -102,33 +102,37 @@ async function planFolder({ sweep, environment }: RunRecord, { env }: CodePlanOp
 }
 
 /**
- * Puts the code in its place.
+ * Puts the code in its place, whole and checked or not at all.
  *
- * @throws SweepError `checksum-mismatch` when the bytes are not those that were stored, `unreachable` with what git says
+ * @throws SweepError `checksum-mismatch` when the bytes are not those that were stored, `unreachable` when they do not
+ *   arrive, or with what git says
  */
 export async function fetchCode(client: Client, { code }: CodePlan, { into, env }: CodePlanOptions): Promise<void> {
   if (code.kind === 'folder') return
   await mkdir(into, { recursive: true })
-  if (code.kind === 'git') {
-    await checkOut(into, code, env)
-    return
+  try {
+    if (code.kind === 'git') await checkOut(into, code, env)
+    else await fetchSnapshot(client, code.sha256, into)
+  } catch (error) {
+    await rm(into, { recursive: true, force: true })
+    throw error
   }
+}
+
+async function fetchSnapshot(client: Client, sha256: string, into: string): Promise<void> {
+  const name = `The snapshot ${sha256.slice(0, 12)}`
   const hash = createHash('sha256')
-  const checked = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  const hashed = async function* () {
+    for await (const chunk of await client.getObject(sha256)) {
       hash.update(chunk)
-      done(null, chunk)
-    },
+      yield chunk
+    }
+  }
+  await unpackArchive(Readable.from(hashed()), into).catch((error: unknown) => {
+    if (error instanceof SweepError) throw error
+    const why = error instanceof Error ? error.message : String(error)
+    throw new SweepError('unreachable', `${name} did not arrive whole: ${why}`, { hint: 'Try again.', cause: error })
   })
-  const bytes = Readable.from(await client.getObject(code.sha256))
-  bytes.on('error', (error) => checked.destroy(error))
-  await unpackArchive(bytes.pipe(checked), into)
-  if (hash.digest('hex') === code.sha256) return
-  throw new SweepError(
-    'checksum-mismatch',
-    `The snapshot ${code.sha256.slice(0, 12)} did not arrive as it was stored.`,
-    {
-      hint: 'Try again.',
-    },
-  )
+  if (hash.digest('hex') === sha256) return
+  throw new SweepError('checksum-mismatch', `${name} did not arrive as it was stored.`, { hint: 'Try again.' })
 }

@@ -7,6 +7,7 @@ import { RunFolder } from '@sweep/launchers/run-folder'
 import type { Cause } from '@sweep/spec/attempt'
 import { expandCommand } from '@sweep/spec/command-line'
 import { SweepError } from '@sweep/spec/errors'
+import { shellCommand } from '@sweep/spec/shell-words'
 import type { AttemptView } from '@sweep/spec/wire/api'
 import type { CliContext } from '../context.ts'
 import { usageError } from '../exit-codes.ts'
@@ -96,13 +97,34 @@ export async function planRun(
     env,
   })
   const program = argv[0] === '/usr/bin/env' ? (argv[1] ?? '') : (argv[0] ?? '')
-  const differences = environmentDifferences(environment, await environmentHere(program, context.process.cwd, env))
+  const differences = [
+    ...commandDifference(record, attempt, argv, { run: folder.path, code: code.folder }),
+    ...environmentDifferences(environment, await environmentHere(program, context.process.cwd, env)),
+  ]
   const wasStopped = attempt.cause === null || STOPPED_BY_OTHERS.has(attempt.cause)
   return {
     ...{ attempt, seed, dir, codeFolder, code, folder, argv, env, inherited, differences },
     limits: [...code.limits, ...limitsOf(record)],
     stopAt: wasStopped ? lastStep : undefined,
   }
+}
+
+/** The command as it was recorded and as it is here, but for the folders: it may depend on variables and on what is installed. */
+function commandDifference(
+  { environment }: RunRecord,
+  { argv: recorded, runDir }: AttemptView,
+  argv: readonly string[],
+  here: { readonly run: string; readonly code: string },
+): EnvironmentDifference[] {
+  const line = (words: readonly string[], run: string | null, code: string | undefined) =>
+    shellCommand(words.map((word) => replaced(replaced(word, run, '$SWEEP_RUN_DIR'), code, '.')))
+  const was = line(recorded ?? [], runDir, environment.workdir)
+  const is = line(argv, here.run, here.code)
+  return was === is ? [] : [{ what: 'command', recorded: was, here: is }]
+}
+
+function replaced(word: string, path: string | null | undefined, by: string): string {
+  return path === null || path === undefined || path === '' ? word : word.replaceAll(path, by)
 }
 
 async function requireEmpty(dir: string): Promise<void> {

@@ -69,6 +69,8 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
   const looking = setInterval(look, LOOK_MS)
   interrupted.addEventListener('abort', interrupt, { once: true })
   if (interrupted.aborted) interrupt()
+  // The program is not of the terminal's group, so a terminal that is closed does not end it.
+  process.once('SIGHUP', interrupt)
   try {
     const end = await new Promise<{ code: number | null; signal: string | null }>((resolve, reject) => {
       child.on('error', reject)
@@ -85,6 +87,7 @@ export async function runProgram(run: ProgramRun): Promise<ProgramEnd> {
     clearInterval(looking)
     watcher.close()
     interrupted.removeEventListener('abort', interrupt)
+    process.removeListener('SIGHUP', interrupt)
     reports.close()
   }
 }
