@@ -29,7 +29,7 @@ export interface Outcome {
   readonly unknown: readonly number[]
   /** All trials without what the unknown ones would have taken from there on: the least it can have been. */
   readonly cost: Cost
-  /** With all of the unknown ones trained to the end, each at its own pace. */
+  /** With all of the unknown ones trained to the end, each at its own pace: an estimate. */
   readonly costAtMost: Cost
   /** Without what the unknown ones would have come to. */
   readonly best: { readonly trial: number; readonly value: number } | null
@@ -95,6 +95,8 @@ interface Context {
 
 interface FullLength {
   readonly reports: number
+  /** Milliseconds from one report to the next, at the median of all trials; undefined where none reported twice. */
+  readonly pace: number | undefined
   readonly cost: Cost
   readonly isKnown: boolean
 }
@@ -125,8 +127,25 @@ function fullLength({ tapes }: Recording, { trials }: SweepFold): FullLength {
       seconds: medianOf(of.map(({ cost }) => cost.seconds)) ?? 0,
       gpuSeconds: medianOf(of.map(({ cost }) => cost.gpuSeconds)) ?? 0,
     },
+    pace: medianOf([...tapes.values()].flatMap((tape) => paceOf(tape) ?? [])),
     isKnown: completed.length > 0,
   }
+}
+
+/** Milliseconds from one report to the next, without what an attempt takes to begin; undefined for fewer than two. */
+function paceOf({ events }: Tape): number | undefined {
+  let ms = 0
+  let steps = 0
+  let before: { readonly attempt: number; readonly time: number } | undefined
+  for (const { fact, time } of events) {
+    if (fact.kind !== 'report') continue
+    if (before?.attempt === fact.attempt) {
+      ms += time - before.time
+      steps += 1
+    }
+    before = { attempt: fact.attempt, time }
+  }
+  return steps === 0 ? undefined : ms / steps
 }
 
 function reportsOf({ events }: Tape): number {
@@ -163,7 +182,10 @@ function outcomeOf(context: Context, { fold, trials }: Playback): Outcome {
     return trial.stopped !== undefined || !isByPerson(trial)
   })
   const cost = trials.map(({ spans }) => costOf(spans)).reduce(added, NO_COST)
-  const costAtMost = unknown.reduce((sum, trial) => added(sum, restOf(trial, full)), cost)
+  const costAtMost = unknown.reduce(
+    (sum, trial) => added(sum, restOf(trial, recording.tapes.get(trial.trial)!, full)),
+    cost,
+  )
   const best = fold.best ?? null
   const byNumber = new Map(trials.map((trial) => [trial.trial, trial]))
   const killed = ranking.slice(0, top).flatMap(({ trial, value }, index) => {
@@ -185,9 +207,15 @@ function outcomeOf(context: Context, { fold, trials }: Playback): Outcome {
 }
 
 /** What an unknown trial would have taken from where its curve ends to the end of a full training, at its own pace. */
-function restOf({ spans, reports }: PlayedTrial, full: FullLength): Cost {
+function restOf({ spans, reports }: PlayedTrial, tape: Tape, full: FullLength): Cost {
   if (reports === 0) return full.cost
-  return scaled(costOf(spans), Math.max(0, full.reports - reports) / reports)
+  const soFar = costOf(spans)
+  const left = Math.max(0, full.reports - reports)
+  // One that has reported once shows no pace of its own, and what it took to begin is none.
+  const pace = paceOf(tape) ?? full.pace
+  if (pace === undefined) return scaled(soFar, left / reports)
+  const seconds = (left * pace) / 1000
+  return { seconds, gpuSeconds: soFar.seconds > 0 ? seconds * (soFar.gpuSeconds / soFar.seconds) : 0 }
 }
 
 function regretOf(recorded: SweepFold, best: Outcome['best']): number | null {
