@@ -43,6 +43,7 @@ interface Setting {
   readonly series?: readonly object[]
   readonly routes?: Record<string, Route>
   readonly program?: string
+  readonly env?: Record<string, string>
 }
 
 const LOSSES = [0.5, 0.25, 0.5 / 3, 0.125]
@@ -99,7 +100,7 @@ async function repro(setting: Setting = {}, args: readonly string[] = [], more: 
     ...(setting.routes?.['HEAD object'] && { [`HEAD /objects/${sha256}`]: setting.routes['HEAD object'] }),
     ...(setting.routes?.['GET object'] && { [`GET /objects/${sha256}`]: setting.routes['GET object'] }),
   })
-  const env = { SWEEP_URL: server.url, SWEEP_TOKEN: 'secret', PATH: process.env['PATH'] ?? '' }
+  const env = { SWEEP_URL: server.url, SWEEP_TOKEN: 'secret', PATH: process.env['PATH'] ?? '', ...setting.env }
   const run = await runFake(['trial', 'repro', `${SWEEP_ID}/7`, ...args], { env, cwd: folder, ...more })
   return { ...run, json: () => JSON.parse(run.stdout) }
 }
@@ -119,6 +120,15 @@ test('it runs in the snapshot with the seed and the config of the record, and is
   })
   expect(readFileSync(join(folder, DIR, 'code', 'train.py'), 'utf8')).toBe(PROGRAM)
   expect(JSON.parse(readFileSync(join(folder, DIR, 'run', 'params.json'), 'utf8'))).toEqual({ lr: 0.5, opt: 'adam' })
+})
+
+test('the program gets what an agent passes on, what SWEEP_PASS_ENV names, and no secrets', async () => {
+  const program =
+    'import os\nprint("val_loss=0.5", *(os.environ.get(n) for n in ["OMP_NUM_THREADS", "DATA", "KEY", "SWEEP_URL"]))\n'
+  const env = { OMP_NUM_THREADS: '3', DATA: '/data', KEY: 'secret', SWEEP_PASS_ENV: 'DATA, OTHER' }
+  const run = await repro({ program, env }, [])
+  expect(run.code).toBe(0)
+  expect(readFileSync(join(folder, DIR, 'run', 'output.log'), 'utf8')).toBe('val_loss=0.5 3 /data None None\n')
 })
 
 test('for people it is a table of 80 columns and a sentence', async () => {
@@ -167,7 +177,7 @@ time.sleep(1000)
   })
   expect(run.code).toBe(0)
   const pid = Number(readFileSync(join(folder, DIR, 'run', 'pids'), 'utf8'))
-  expect(isAlive(pid)).toBe(false)
+  await expect.poll(() => isAlive(pid), { timeout: 10_000 }).toBe(false)
 })
 
 /** A process that has ended and that nobody has waited for counts as ended. */

@@ -83,7 +83,7 @@ export async function planRun(
   }
   const dir = resolve(context.process.cwd, options.dir ?? `repro-${sweep.id}-${trial.number}`)
   await requireEmpty(dir)
-  const inherited = inheritedEnvironment(context.process.environment, []).onHost
+  const inherited = inheritedEnvironment(context.process.environment, context.settings.passEnv).onHost
   const codeFolder = join(dir, 'code')
   const code = await planCode(client, record, { into: codeFolder, inFolder: options.inFolder, env: inherited })
   const folder = new RunFolder(join(dir, 'run'))
