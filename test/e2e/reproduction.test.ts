@@ -151,6 +151,23 @@ test('without a snapshot it runs in the folder while that is at the commit of th
   expect((await readdir(folder)).sort()).toEqual(['a', 'moved'])
 }, 120_000)
 
+test('the commit of a repository is run again, whatever has become of its branch', async () => {
+  const git = (...args: string[]) => run('git', ['-C', project, '-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args])
+  const inner = join(project, 'inner')
+  await git('init', '-q', '-b', 'main')
+  await run('mkdir', [inner])
+  await writeFile(join(inner, 'train.py'), PROGRAM)
+  await writeFile(join(inner, 'helper.py'), 'def scale(x):\n    return x\n')
+  await git('add', 'inner')
+  await git('commit', '-q', '-m', 'runs')
+  const id = await createSweep(false, `code: {git: "file://${project}", ref: main, folder: inner}\n`)
+  await git('rm', '-q', '-r', 'inner')
+  await git('commit', '-q', '-m', 'does not')
+  const repro = await sweep('trial', 'repro', `${id}/3`, '--dir', 'a', '--json')
+  expect(repro.stderr).toContain('loss is the same to the last bit at all 6 steps')
+  expect(JSON.parse(repro.stdout)).toMatchObject({ folder: join(folder, 'a', 'code', 'inner') })
+}, 120_000)
+
 test('two trials side by side: the packages and the diff of the first stand for both', async () => {
   const git = (...args: string[]) => run('git', ['-C', project, '-c', 'user.name=a', '-c', 'user.email=a@b.c', ...args])
   await git('init', '-q', '-b', 'main')
