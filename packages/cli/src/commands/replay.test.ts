@@ -75,9 +75,9 @@ test('another pruner is one row under the record, and the winner that it would h
   const run = await replay(['--early-terminate', THRESHOLD], await serve(), TERMINAL)
   expect(run.code).toBe(0)
   expect(run.stdout.split('\n')).toEqual([
-    'EARLY_TERMINATE      PRUNED  UNKNOWN  TRIAL_TIME  SAVED  BEST  REGRET  KILLED',
-    'as it was                 0        0         12s      -   0.1       0  0 of 3',
-    'threshold,upper=0.5       1        0          9s   25 %  0.25    0.15  1 of 3',
+    'EARLY_TERMINATE      PRUNED  UNKNOWN  RUN_TIME  SAVED  BEST  REGRET  KILLED',
+    'as it was                 0        0       12s      -   0.1       0  0 of 3',
+    'threshold,upper=0.5       1        0        9s   25 %  0.25    0.15  1 of 3',
     '',
     'EARLY_TERMINATE      WOULD_KILL  PLACE  VALUE  AFTER_STEP   AT',
     'threshold,upper=0.5           2      1    0.1           1  0.9',

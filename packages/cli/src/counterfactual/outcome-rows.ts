@@ -56,11 +56,11 @@ export function outcomeColumns(found: Counterfactual): Column<OutcomeRow>[] {
   const unit = isGpu ? 'gpu_seconds' : 'trial_seconds'
   const of = ({ gpuSeconds, seconds }: Outcome['cost']) => (isGpu ? gpuSeconds : seconds)
   return [
-    { name: 'early_terminate', value: (row) => row.name, flexible: true, minWidth: 12 },
+    { name: 'early_terminate', value: (row) => row.name, flexible: true, minWidth: 10 },
     { name: 'pruned', value: (row) => row.pruned, align: 'right' },
     { name: 'unknown', value: (row) => row.unknown.length, align: 'right' },
     {
-      name: isGpu ? 'gpu_time' : 'trial_time',
+      name: isGpu ? 'gpu_time' : 'run_time',
       value: (row) => of(row.cost),
       show: (row) => range(formatDuration(1000 * of(row.cost)), formatDuration(1000 * of(row.costAtMost))),
       align: 'right',
@@ -102,7 +102,7 @@ export function killedRows(rows: readonly OutcomeRow[]): KilledRow[] {
 }
 
 export const KILLED_COLUMNS: readonly Column<KilledRow>[] = [
-  { name: 'early_terminate', value: (row) => row.name, flexible: true, minWidth: 12 },
+  { name: 'early_terminate', value: (row) => row.name, flexible: true, minWidth: 10 },
   { name: 'would_kill', value: (row) => row.trial, align: 'right' },
   { name: 'place', value: (row) => row.rank, align: 'right' },
   { name: 'value', value: (row) => row.value, show: (row) => shortNumber(row.value), align: 'right' },
