@@ -242,7 +242,7 @@ test('a snapshot that is gone, of a folder that is not here, is exit 3', async (
 
 test('a snapshot that arrives otherwise than it was stored is not run', async () => {
   mkdirSync(join(folder, 'other'))
-  writeFileSync(join(folder, 'other', 'train.py'), 'open("/tmp/pwned", "w")\n')
+  writeFileSync(join(folder, 'other', 'train.py'), 'open("pwned", "w")\n')
   const bytes = await buffer(packFolder(join(folder, 'other'), (await walkFolder(join(folder, 'other'))).entries))
   const run = await repro({ routes: { 'GET object': (_call, response) => void response.writeHead(200).end(bytes) } })
   expect(run).toMatchObject({ code: 1, stderr: expect.stringContaining('did not arrive as it was stored') })
