@@ -1,6 +1,7 @@
+import { inheritedEnvironment } from '@sweep/launchers/inherited-environment'
 import { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { expect, test } from 'vitest'
-import { inheritedEnvironment, type ProgramEnvironmentOptions, programEnvironment } from './program-environment.ts'
+import { type ProgramEnvironmentOptions, programEnvironment } from './program-environment.ts'
 
 const ASSIGNMENT = Assignment.parse({
   ...{ attemptId: '0123456789-7-2', epoch: 3, token: 'swp_trial_x', sweepId: '0123456789', sweepName: 's', trial: 7 },
