@@ -1,14 +1,17 @@
 import { networkInterfaces } from 'node:os'
 import swagger from '@fastify/swagger'
 import { openObjects } from '@sweep/objects/open-objects'
+import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
+import { isRunBelow } from '@sweep/store/tracking/runs'
 import Fastify from 'fastify'
 import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
+import { HeartbeatLine } from './agents/heartbeat-line.ts'
 import { IngestLine } from './agents/ingest-line.ts'
 import { KnownAgents } from './agents/known-agents.ts'
 import { addArtifactRoutes } from './artifacts/artifact-routes.ts'
@@ -95,6 +98,10 @@ export async function buildApi(
       tellQueued: (name) => notifier.tell('attempts_queued', [name]),
     }),
     ingestLine,
+    heartbeatLine: new HeartbeatLine(database, {
+      leaseMs: settings.leaseMs,
+      sureMs: sureLeaseMs(settings.leaseMs, settings.heartbeatMs),
+    }),
     knownAgents: new KnownAgents(database, hub),
     agentStreams: new AgentStreams(database, hub, log),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
@@ -124,7 +131,7 @@ export async function buildApi(
   addErrorHandler(app, log)
   addBodyTimeout(app, settings.requestTimeoutMs)
   addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
-  addAccessControl(app, context.authenticator)
+  addAccessControl(app, context.authenticator, (id, above) => isRunBelow(database, id, above))
   context.monitoring.watch(app)
   await app.register(swagger, {
     openapi: {
