@@ -57,7 +57,7 @@ export class Authenticator {
       const principal = await this.#lookUp(cookie, request.ip)
       if (principal.kind === 'user') return { ...principal, role: 'viewer' }
     }
-    return this.#mayReadUnnamed(request) ? { kind: 'anonymous' } : NOBODY
+    return this.#mayBeUnnamed(request) ? { kind: 'anonymous' } : NOBODY
   }
 
   /** After a token was revoked or used up. */
@@ -90,10 +90,12 @@ export class Authenticator {
     return record === undefined ? NOBODY : principalOf(record)
   }
 
-  #mayReadUnnamed(request: FastifyRequest): boolean {
+  #mayBeUnnamed(request: FastifyRequest): boolean {
+    const { anonymousMlflow, anonymousRead } = this.#options.settings
     // MLflow's clients search by POST.
     const reads = request.method === 'GET' || request.routeOptions.config.access === 'mlflow-read'
-    if (this.#options.settings.anonymousRead !== 'loopback' || !reads) return false
+    const isLetIn = (reads && anonymousRead === 'loopback') || (isMlflow(request) && anonymousMlflow === 'loopback')
+    if (!isLetIn) return false
     // Behind a proxy everybody seems to come from this machine.
     if (request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined) return false
     return isLoopback(request.socket.remoteAddress ?? '')

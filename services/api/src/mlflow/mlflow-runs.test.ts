@@ -457,6 +457,28 @@ describe('callers', () => {
     }
   })
 
+  test('of a server that lets its own machine log need no token for that, and for nothing else', async () => {
+    const own = await testApi({ anonymousMlflow: 'loopback' })
+    try {
+      const nobody = new MlflowCaller(own, undefined)
+      const { run } = await nobody.ok(nobody.post('runs/create', { experiment_id: '0' }))
+      await nobody.ok(nobody.post('runs/set-tag', { run_id: run.info.run_id, key: 'k', value: 'v' }))
+      await nobody.ok(nobody.get('runs/get', { run_id: run.info.run_id }))
+      const refused: Record<string, string>[] = [
+        { 'x-forwarded-for': '10.0.0.1' },
+        { authorization: 'Bearer swp_wrong' },
+      ]
+      for (const headers of refused) {
+        const reply = await nobody.send('POST', '/api/2.0/mlflow/runs/create', { experiment_id: '0' }, headers)
+        expect(reply.status).toBe(401)
+      }
+      expect((await own.call('POST', '/runs', { body: {} })).status).toBe(401)
+      expect((await own.call('GET', `/runs/${run.info.run_id}`)).status).toBe(401)
+    } finally {
+      await own.close()
+    }
+  })
+
   test('hear what is not there in a form they understand, and are asked for no token by the probe', async () => {
     const probe = await new MlflowCaller(api, undefined).send('GET', '/api/3.0/mlflow/server-info')
     expect(probe).toMatchObject({ status: 200, body: { workspaces_enabled: false } })
