@@ -66,6 +66,23 @@ test('the public client of npm logs to its trial, unchanged', async () => {
   }
 })
 
+// No registry of packages that CI reaches has it.
+const python = process.env['SWEEP_TEST_MLFLOW_PYTHON']
+test.skipIf(python === undefined)(
+  "MLflow's own Python client logs to its trial, unchanged (SWEEP_TEST_MLFLOW_PYTHON names a Python that has it)",
+  async () => {
+    const id = await createSweep(server, sweepOf(`${python}, mlflow-python.py`, '[0.5]'))
+    const sweep = await finished(server, id)
+    const trial = await getTrial(server, id, 1)
+    expect(sweep, JSON.stringify(trial)).toMatchObject({ state: 'completed', best: { trial: 1, value: 0.7 } })
+    expect(trial).toMatchObject({ state: 'completed', reports: 5 })
+    const own = await run(`${id}-1`)
+    expect(own).toMatchObject({ status: 'completed', params: { x: 0.5, opt: 'adam' }, tags: { team: 'vision' } })
+    const { runs } = await server.call<RunList>('GET', `/runs?experiment=${id}&parent=${own.id}`)
+    expect(runs).toMatchObject([{ name: 'fold 1', status: 'completed', params: { fold: '1' } }])
+  },
+)
+
 test('a sweep that names a server of its own, or none, is left alone', async () => {
   const script = 'echo "val_loss=$(env | grep -c ^MLFLOW_)"; env | grep ^MLFLOW_ >&2; true'
   const command = `/bin/sh, -c, ${JSON.stringify(script)}`

@@ -3,7 +3,7 @@
 -- What clients that don't number their requests have logged lately: sent again, it is known by what it says. Rows older
 -- than a client goes on trying go when new ones come, see src/tracking/logged-requests.ts.
 create table logged_requests (
-  run_key int8 not null references runs,
+  run_key int8 not null references runs on delete cascade,
   fingerprint bytea not null check (length(fingerprint) = 16),
   at timestamptz not null default now(),
   primary key (run_key, fingerprint)
@@ -15,7 +15,7 @@ alter table attempts add column direct_ids int[] not null default '{}';
 
 -- What MLflow's clients note of a run that nothing else here knows: data sets it has read, models it has made.
 create table mlflow_runs (
-  run_key int8 primary key references runs,
+  run_key int8 primary key references runs on delete cascade,
   inputs jsonb not null default '[]',
   outputs jsonb not null default '[]'
 );
@@ -23,7 +23,7 @@ create table mlflow_runs (
 -- Models as MLflow 3 logs them: a name for a folder of files among the artifacts of the run that made it.
 create table logged_models (
   id text primary key,
-  run_key int8 not null references runs,
+  run_key int8 not null references runs on delete cascade,
   name text not null,
   model_type text not null default '',
   status text not null check (status in ('pending', 'ready', 'failed')),
