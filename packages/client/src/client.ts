@@ -41,6 +41,7 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
 
 export interface PageOptions {
@@ -123,6 +124,8 @@ export interface Client {
   createToken(body: CreateToken): Promise<TokenCreated>
   listTokens(): Promise<TokenList>
   revokeToken(tokenId: number): Promise<void>
+  /** Projects, experiments and runs. */
+  readonly tracking: Tracking
 }
 
 const LOG_WAIT_MS = 15_000
@@ -199,6 +202,7 @@ export function createClient(options: HttpOptions): Client {
     revokeToken: async (tokenId) => {
       await http.json({ method: 'DELETE', path: `/tokens/${tokenId}` })
     },
+    tracking: createTracking(http),
   }
 }
 

@@ -2,6 +2,7 @@ import { configHash } from '@sweep/spec/config-hash'
 import type { FactBody } from '@sweep/spec/facts'
 import { attemptId, type SweepId } from '@sweep/spec/ids'
 import type { Config } from '@sweep/spec/search-space'
+import { flattenParams } from '@sweep/spec/tracking/params'
 import { nextState, statesAllowing, TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { Database, Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
@@ -150,13 +151,13 @@ const INSERT = {
   text: `with list as materialized (
            select * from jsonb_to_recordset($2::jsonb)
              as x (number int, config jsonb, hash text, replicate int, source text, reason text, parent int,
-                     checkpoint jsonb)),
+                     checkpoint jsonb, params jsonb)),
          stored as (
            insert into trials (sweep_id, number, config, hash, replicate, source, reason, parent, checkpoint)
            select $1, number, config, hash, replicate, source, reason, parent, checkpoint from list),
          tracked as (
-           insert into runs (id, experiment_id, sweep_id, trial)
-           select $1 || '-' || number, $1, $1, number from list returning key, trial)
+           insert into runs (id, experiment_id, sweep_id, trial, params)
+           select $1 || '-' || number, $1, $1, number, coalesce(params, config) from list returning key, trial)
          insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore, tickets, ticketed_at)
          select $1 || '-' || trial || '-1', $1, trial, 1, key, $3, checkpoint, $4::int,
                 case when $4::int > 0 then now() end
@@ -199,7 +200,10 @@ class Issue {
     const reason = plainText(trial.reason)
     this.#issued.set(hash, { hash, replicate, number: before?.number ?? number })
     const { config, source, parent } = trial
-    this.#rows.push({ number, config, hash, replicate, source, reason, parent, checkpoint })
+    // Most configs are flat, and need not be sent twice.
+    const isFlat = Object.values(config).every((value) => typeof value !== 'object' || value === null)
+    const params = isFlat ? undefined : flattenParams(config)
+    this.#rows.push({ number, config, hash, replicate, source, reason, parent, checkpoint, params })
     const attempt = attemptId(sweep.id, number, 1)
     this.created.push({ attemptId: attempt, queueName: ticketQueue(sweep), tickets: 1, number, index })
     this.#change.fact(createdFact(trial, number, this.#basis, checkpoint?.step), {

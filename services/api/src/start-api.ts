@@ -5,6 +5,7 @@ import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
+import { isRunBelow } from '@sweep/store/tracking/runs'
 import Fastify from 'fastify'
 import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { addAgentRoutes } from './agents/agent-routes.ts'
@@ -37,6 +38,7 @@ import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
+import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
 import { addTrialRoutes } from './trials/trial-routes.ts'
@@ -129,7 +131,7 @@ export async function buildApi(
   addErrorHandler(app, log)
   addBodyTimeout(app, settings.requestTimeoutMs)
   addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
-  addAccessControl(app, context.authenticator)
+  addAccessControl(app, context.authenticator, (id, above) => isRunBelow(database, id, above))
   context.monitoring.watch(app)
   await app.register(swagger, {
     openapi: {
@@ -153,6 +155,7 @@ export async function buildApi(
       addAgentRoutes(routes, context)
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
+      addTrackingRoutes(routes, context)
       addEventRoutes(routes, context)
       routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
     },
