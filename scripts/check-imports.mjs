@@ -11,6 +11,7 @@ const ALLOWED = {
   spec: [],
   search: ['spec'],
   analysis: ['spec'],
+  report: ['analysis', 'spec'],
   capture: ['spec'],
   log: [],
   objects: ['spec'],
@@ -23,7 +24,7 @@ const ALLOWED = {
   // `sweep replay` recomputes decisions on the user's machine, with the very code that made them.
   cli: ['client', 'snapshot', 'spec', 'search'],
   controller: ['store', 'queue', 'search', 'log', 'monitoring', 'spec'],
-  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'spec'],
+  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'report', 'spec'],
   agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
   standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],
 }

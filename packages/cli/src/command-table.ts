@@ -186,6 +186,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
+    name: 'report',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'everything a sweep has come to, as text or as one page',
+    options: [
+      { flags: '--html [file]', help: 'a page for a browser (default sweep-ID.html; "-": standard output)' },
+      { flags: '--md [file]', help: 'Markdown (default: standard output)' },
+    ],
+  },
+  {
     name: 'why',
     args: '<sweep> [number]',
     group: LOOK,

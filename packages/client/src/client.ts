@@ -67,6 +67,7 @@ export interface LogOptions {
   readonly waitMs?: number | undefined
 }
 
+export type ReportFormat = 'html' | 'md'
 export type SweepAction = Exclude<SweepEvent, 'end'>
 export type TrialAction = 'stop' | 'prune' | 'cancel' | 'retry'
 
@@ -86,6 +87,8 @@ export interface Client {
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
   /** How much each parameter matters for an objective, the first one unless it is named. */
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
+  /** Everything the sweep has come to, as one self-contained page or as Markdown. */
+  report(sweepId: string, format: ReportFormat): Promise<string>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -150,6 +153,7 @@ export function createClient(options: HttpOptions): Client {
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
     importance: async (sweepId, { metric, method } = {}) =>
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
+    report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),

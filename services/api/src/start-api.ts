@@ -34,6 +34,7 @@ import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
+import { addReportRoutes } from './sweeps/report-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
@@ -141,6 +142,7 @@ export async function buildApi(
       addTokenRoutes(routes, context)
       addSweepRoutes(routes, context)
       addImportanceRoutes(routes, context)
+      addReportRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)

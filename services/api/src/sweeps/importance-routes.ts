@@ -71,7 +71,8 @@ function chosenMetric(objectives: readonly Metric[], name: string | undefined): 
   })
 }
 
-async function allTrials(database: Database, sweepId: SweepId): Promise<TrialRecord[]> {
+/** By number. */
+export async function allTrials(database: Database, sweepId: SweepId): Promise<TrialRecord[]> {
   const trials: TrialRecord[] = []
   for (;;) {
     const afterNumber = trials.at(-1)?.number ?? 0
