@@ -10,7 +10,8 @@ const LEAST_PAIR = 0.02
 const MOST_PAIRS = 3
 
 export function importanceBars({ parameters }: Importance): Bar[] {
-  return parameters.slice(0, MOST_BARS).map(({ name, importance, low, high }) => ({
+  const judged = parameters.filter((one) => one.trials > 0)
+  return judged.slice(0, MOST_BARS).map(({ name, importance, low, high }) => ({
     name: shortText(name, BAR_NAME),
     value: importance,
     text: percentText(importance),

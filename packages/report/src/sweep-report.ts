@@ -72,7 +72,7 @@ export async function sweepReport(source: ReportSource, pause: () => Promise<voi
   return {
     ...common,
     objective: { name: metric.name, goal: metric.goal },
-    importance,
+    importance: importance.parameters.every((one) => Number.isFinite(one.importance)) ? importance : undefined,
     effects,
     contour: contourOf(modelled, effects, document.seed),
     progress: bestSoFar({ ...points, trials: trials.map(asWhole) }),
@@ -103,15 +103,17 @@ function contourOf(points: SweepPoints, effects: readonly Effect[], seed: number
   for (const [index, down] of parameters.entries()) {
     for (const across of parameters.slice(0, index)) {
       const found = ifAny(() => contour(points, [across.name, down.name], { seed }))
-      if (found !== undefined && found.r2 !== null) return { parameters: [across, down], contour: found }
+      if (found !== undefined && Number.isFinite(found.r2 ?? Number.NaN))
+        return { parameters: [across, down], contour: found }
     }
   }
   return undefined
 }
 
-/** A model that no trial was left to judge is none. */
+/** A model that no trial was left to judge is none; nor is one of values whose squares no double can hold. */
 function isOfUse(dependence: PartialDependence | undefined): boolean {
-  return dependence !== undefined && dependence.r2 !== null && dependence.points.length > 1
+  if (dependence === undefined || dependence.r2 === null || dependence.points.length < 2) return false
+  return dependence.points.every(({ low, high }) => Number.isFinite(low) && Number.isFinite(high))
 }
 
 /** Undefined where there are not enough trials, or no parameter that varies: of a young sweep that is no error. */

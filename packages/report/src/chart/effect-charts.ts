@@ -5,7 +5,7 @@ import { html, type Markup } from '../markup.ts'
 import { shortNumber, valueText } from '../numbers.ts'
 import { heatColor } from './heat-color.ts'
 import { bandPath, linePath, pixel, plot, thinned } from './plot.ts'
-import { extent, fencedBounds, linearScale, parameterScale, type Scale } from './scale.ts'
+import { extent, objectiveScale, parameterScale, type Scale } from './scale.ts'
 
 export interface Objective {
   readonly name: string
@@ -35,11 +35,10 @@ export function sliceChart(
     parameter,
     points.map((point) => point.x),
   )
-  const { bounds, beyond } = fencedBounds(
+  const { scale: y, beyond } = objectiveScale(
+    objective,
     points.map(({ value }) => value),
-    objective.goal,
   )
-  const y = linearScale(objective.name, bounds)
   const shown = bestAndSome(points, objective.goal)
   const best = bins.reduce<Slice['bins'][number] | undefined>(
     (found, bin) => (found === undefined || isBetter(bin.median, found.median, objective.goal) ? bin : found),
@@ -163,7 +162,7 @@ export function contourChart(
       const mark =
         bx === undefined || by === undefined
           ? undefined
-          : html`<path class="best-mark" d="M${area.x(bx) - 5} ${area.y(by)}h10M${area.x(bx)} ${area.y(by) - 5}v10"><title>the best trial</title></path>`
+          : html`<circle class="best-mark" cx="${area.x(bx)}" cy="${area.y(by)}" r="6"><title>the best trial</title></circle>`
       return [tiles, mark]
     },
   })

@@ -6,7 +6,7 @@ import { html, type Markup } from '../markup.ts'
 import { shortNumber } from '../numbers.ts'
 import type { EffectChart, Objective } from './effect-charts.ts'
 import { linePath, pixel, plot, stepPath, thinned } from './plot.ts'
-import { extent, fencedBounds, linearScale } from './scale.ts'
+import { extent, linearScale, objectiveScale } from './scale.ts'
 
 const MOST_POINTS = 350
 const MOST_BARS = 400
@@ -16,14 +16,11 @@ const LOOKS = 240
 
 /** Every compared trial's value by its number, and the best up to it. */
 export function bestSoFarChart(id: string, objective: Objective, trials: readonly BestSoFar[]): EffectChart {
-  const { bounds, beyond } = fencedBounds(
+  const { scale: y, beyond } = objectiveScale(
+    objective,
     trials.map(({ value }) => value),
-    objective.goal,
   )
-  const [x, y] = [
-    linearScale('trial', [trials[0]?.trial ?? 0, trials.at(-1)?.trial ?? 1]),
-    linearScale(objective.name, bounds),
-  ]
+  const x = linearScale('trial', [trials[0]?.trial ?? 0, trials.at(-1)?.trial ?? 1])
   const shown = thinned(trials, MOST_POINTS)
   const steps = trials.filter((trial, index) => index === 0 || trial.best !== trials[index - 1]?.best)
   const last = steps.at(-1)
@@ -67,11 +64,11 @@ export function bestSoFarChart(id: string, objective: Objective, trials: readonl
 /** Learning curves; those of the group `best` stand out. */
 export function curvesChart(id: string, objective: Objective, curves: readonly Curve[]): EffectChart {
   const steps = extent(curves.flatMap((curve) => [...curve.steps])) ?? [0, 1]
-  const { bounds, beyond } = fencedBounds(
+  const { scale: y, beyond } = objectiveScale(
+    objective,
     curves.flatMap((curve) => [...curve.values]),
-    objective.goal,
   )
-  const [x, y] = [linearScale('step', steps), linearScale(objective.name, bounds)]
+  const x = linearScale('step', steps)
   const best = curves.filter(({ group }) => group === 'best')
   const longest = Math.max(0, ...curves.map((curve) => curve.steps.length))
   const chart = plot({

@@ -100,26 +100,41 @@ export function extent(values: readonly number[]): [number, number] | undefined 
   return low <= high ? [low, high] : undefined
 }
 
-export interface Fences {
-  readonly bounds: readonly [number, number]
-  /** How many values lie beyond the bounds. */
+export interface ObjectiveScale {
+  readonly scale: Scale
+  /** How many values lie beyond its ends, and so are drawn there. */
   readonly beyond: number
 }
 
+/** Positive values that differ by more than this are drawn on a log scale. */
+const WIDE = 1000
+/** Of the axis, free at either end. */
+const MARGIN = 0.04
+
 /**
- * Bounds of an axis that a few diverged trials do not stretch until nothing else can be seen: on the bad side, values
- * beyond three interquartile ranges of the quartile are drawn at its end (the outer fence of Tukey 1977).
+ * An axis for values of an objective that a few diverged trials do not stretch until nothing else can be seen: on the bad
+ * side it ends three interquartile ranges from the quartile (the outer fence of Tukey 1977).
  */
-export function fencedBounds(values: readonly number[], goal: 'minimize' | 'maximize'): Fences {
-  const sorted = Float64Array.from(values.filter(Number.isFinite)).sort()
-  if (sorted.length === 0) return { bounds: [0, 1], beyond: 0 }
-  const [low, high] = [sorted[0]!, sorted.at(-1)!]
-  const quartile = (share: number) => sorted[Math.round(share * (sorted.length - 1))]!
+export function objectiveScale(
+  { name, goal }: { readonly name: string; readonly goal: 'minimize' | 'maximize' },
+  values: readonly number[],
+): ObjectiveScale {
+  const [least, most] = extent(values) ?? [0, 1]
+  // Not where a power of ten would be no double any more.
+  const isLog = least > 1e-290 && most < 1e290 && most / least > WIDE
+  const on = isLog ? Math.log10 : (value: number) => value
+  const sorted = Float64Array.from(values.filter(Number.isFinite), on).sort()
+  const quartile = (share: number) => sorted[Math.round(share * Math.max(0, sorted.length - 1))] ?? 0
   const reach = 3 * (quartile(0.75) - quartile(0.25))
-  const bounds: [number, number] =
-    goal === 'minimize' ? [low, Math.min(high, quartile(0.75) + reach)] : [Math.max(low, quartile(0.25) - reach), high]
-  if (!(reach > 0) || !Number.isFinite(reach)) return { bounds: [low, high], beyond: 0 }
-  return { bounds, beyond: sorted.filter((value) => value < bounds[0] || value > bounds[1]).length }
+  const isFenced = reach > 0 && Number.isFinite(reach)
+  const low = isFenced && goal === 'maximize' ? Math.max(on(least), quartile(0.25) - reach) : on(least)
+  const high = isFenced && goal === 'minimize' ? Math.min(on(most), quartile(0.75) + reach) : on(most)
+  const margin = Number.isFinite(high - low) ? MARGIN * (high - low) : 0
+  const bounds: [number, number] = [low - margin, high + margin]
+  return {
+    scale: isLog ? logScale(name, [10 ** bounds[0], 10 ** bounds[1]]) : linearScale(name, bounds),
+    beyond: sorted.filter((value) => value < low || value > high).length,
+  }
 }
 
 function isNumber(value: Json): value is number {
@@ -129,8 +144,9 @@ function isNumber(value: Json): value is number {
 function apart(low: number, high: number): [number, number] {
   // Halved, so that no distance is beyond the largest double.
   const [from, to] = [Math.max(low, -8e307), Math.min(high, 8e307)]
-  if (from < to) return [from, to]
-  const margin = from === 0 ? 1 : Math.abs(from) * 0.1
+  // Bounds that rounding alone keeps apart have no round numbers between them.
+  if (to - from > Math.max(1e-290, 1e-12 * Math.max(Math.abs(from), Math.abs(to)))) return [from, to]
+  const margin = Math.abs(from) < 1e-280 ? 1 : Math.abs(from) * 0.1
   return [from - margin, from + margin]
 }
 

@@ -36,7 +36,7 @@ ${table(
   ],
   failures,
 )}
-<p class="note">\`sweep why ${sweep.id}/NUMBER\` tells what happened to one of them.</p>`,
+<p class="note"><code>sweep why ${sweep.id}/NUMBER</code> tells what happened to one of them.</p>`,
   }
 }
 

@@ -56,6 +56,6 @@ export function effectSection({ objective, effects, contour, importance, sweep }
     body: html`<p>${importance !== undefined && `Of ${comparedText(importance)}.`}</p>
 <p class="note"><span class="key quart"></span>half of the trials there lie in the box, its line is their median<span class="key model"></span>what a random forest says with all other parameters as they are drawn (partial dependence, 90 % interval). A model that explains little of unseen trials says little here too.</p>
 <div class="charts">${figures}
-${contour !== undefined && html`<figure><h3>${shortText(`${objective.name} by ${contour.parameters[0].name} and ${contour.parameters[1].name}`, 2 * NAME)}</h3>${contourChart('contour', objective, contour.parameters, contour.contour, hasPlace ? [at[0]!, at[1]!] : undefined)}<figcaption>worse<span class="ramp"></span>better, partial dependence${hasPlace ? '; + is the best trial' : ''}. Point at a cell for its value. R2 ${shortNumber(contour.contour.r2)}.</figcaption></figure>`}</div>`,
+${contour !== undefined && html`<figure><h3>${shortText(`${objective.name} by ${contour.parameters[0].name} and ${contour.parameters[1].name}`, 2 * NAME)}</h3>${contourChart('contour', objective, contour.parameters, contour.contour, hasPlace ? [at[0]!, at[1]!] : undefined)}<figcaption>worse<span class="ramp"></span>better, partial dependence${hasPlace ? '; the dot is the best trial' : ''}. Point at a cell for its value. R2 ${shortNumber(contour.contour.r2)}.</figcaption></figure>`}</div>`,
   }
 }

@@ -1,4 +1,5 @@
 import { sideMetrics } from '@sweep/spec/objectives'
+import { shellCommand } from '@sweep/spec/shell-words'
 import type { LeaderboardRow } from '@sweep/spec/wire/api'
 import { environmentRows } from '../environment-rows.ts'
 import { html, shortText } from '../markup.ts'
@@ -83,7 +84,7 @@ export function leaderboardSection({ sweep, leaderboard, trials, objective }: Sw
         (row) => row.rank === 1,
       ),
       leaderboard.length < trials.length &&
-        html`<p class="note">The best ${leaderboard.length} of ${trials.length} trials; \`sweep leaderboard ${sweep.id} --all\` lists them all.</p>`,
+        html`<p class="note">The best ${leaderboard.length} of ${trials.length} trials; <code>sweep leaderboard ${sweep.id} --all</code> lists them all.</p>`,
     ],
   }
 }
@@ -131,7 +132,7 @@ ${
 }
 <p>The whole sweep draws the same configs again from the file below with the seed ${sweep.document.seed}, as far as its method does not depend on the order in which trials end:</p>
 <pre>sweep get ${sweep.id} --source > sweep.yaml
-sweep create sweep.yaml --set seed=${sweep.document.seed} --workdir ${JSON.stringify(sweep.workdir)}</pre>
+${shellCommand(['sweep', 'create', 'sweep.yaml', '--set', `seed=${sweep.document.seed}`, '--workdir', sweep.workdir])}</pre>
 ${environment.length > 0 && html`<h3>Where trial ${bestRun?.trial} ran</h3>${pairs(environment)}`}
 <details><summary>The sweep file</summary><pre>${publicSource(sweep.source)}</pre></details>`,
   }

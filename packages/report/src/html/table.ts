@@ -12,12 +12,13 @@ export function table<Row>(
   rows: readonly Row[],
   isFirst: (row: Row) => boolean = () => false,
 ): Markup {
-  const type = ({ kind }: TableColumn<Row>) => (kind === 'number' ? 'n' : kind === 'text' ? 't' : '')
-  return html`<div class="scroll"><table><thead><tr>${columns.map((column) => html`<th scope="col" class="${type(column)}">${column.name}</th>`)}</tr></thead><tbody>
+  const type = ({ kind }: TableColumn<Row>) =>
+    kind === 'number' ? html` class="n"` : kind === 'text' && html` class="t"`
+  return html`<div class="scroll"><table><thead><tr>${columns.map((column) => html`<th scope="col"${type(column)}>${column.name}</th>`)}</tr></thead><tbody>
 ${rows.map(
   (
     row,
-  ) => html`<tr class="${isFirst(row) ? 'first' : ''}">${columns.map((column) => html`<td class="${type(column)}">${column.cell(row)}</td>`)}</tr>
+  ) => html`<tr${isFirst(row) && html` class="first"`}>${columns.map((column) => html`<td${type(column)}>${column.cell(row)}</td>`)}</tr>
 `,
 )}</tbody></table></div>`
 }
