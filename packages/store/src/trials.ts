@@ -100,6 +100,14 @@ export async function enqueueConfig(
   })
 }
 
+/** Issues the first configs of a sweep within the transaction that makes it, and stores the change; the controller makes the tickets. */
+export async function issueFirst(tx: Queryable, change: SweepChange, trials: readonly NewTrial[]): Promise<void> {
+  const issue = new Issue(change, new Map(), change.sweep.fact_seq + 1, true)
+  for (const [index, trial] of trials.entries()) issue.add(trial, index)
+  if (issue.refused.length > 0) throw new Error(`the budget of sweep ${change.sweep.id} is below its first trials`)
+  await issue.store(tx, 0)
+}
+
 const ISSUED = {
   name: 'trials-issued',
   text: `select hash, max(replicate) as replicate, min(number) as number

@@ -30,6 +30,7 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
     sweepSpending(database, sweep.id),
   ])
   const ranked = page.rows.filter(({ rank }) => rank !== null)
+  const best = sweep.best?.trial ?? ranked[0]?.number
   const curves = await curvesOf(database, definition, ranked, trials)
   return {
     sweep: sweepDetail(sweep, definition),
@@ -41,7 +42,7 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
     })),
     curves,
     spending,
-    bestRun: await bestRunOf(database, definition, sweep.best?.trial ?? ranked[0]?.number),
+    bestRun: await bestRunOf(database, definition, trials.find(({ number }) => number === best)),
     confirmations: [],
     nowMs: clock.now(),
     version: settings.version,
@@ -77,10 +78,11 @@ async function curvesOf(
 async function bestRunOf(
   database: Database,
   { id, document }: SweepDefinition,
-  trial: number | undefined,
+  trial: TrialRecord | undefined,
 ): Promise<BestRun | undefined> {
   if (trial === undefined) return undefined
-  const attempts = await listAttempts(database, id, trial)
+  const { number, replicate } = trial
+  const attempts = await listAttempts(database, id, number)
   const { environment = {} } = attempts.at(-1) ?? {}
-  return { trial, seed: trialSeed(document.seed, trial), environment }
+  return { trial: number, seed: trialSeed(document, number, replicate), environment }
 }
