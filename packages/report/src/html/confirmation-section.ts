@@ -5,9 +5,6 @@ import type { SweepReport } from '../sweep-report.ts'
 import type { Section } from './page.ts'
 import { table } from './table.ts'
 
-/** Newer ones first; older ones are named only. */
-const MOST_SHOWN = 3
-
 export function confirmationSection({ confirmations, sweep }: SweepReport): Section | undefined {
   if (confirmations.length === 0) return undefined
   const names = varyingNames(sweep.document.space)
@@ -28,7 +25,7 @@ ${table(
   ],
   one.configs,
 )}
-<p class="note">Sweep ${one.sweep}: ${one.seeds} fresh seeds each. Configs that share a letter do not differ significantly (paired bootstrap, Holm, 5 %); intervals are Student's t.</p>
+<p class="note">Sweep ${one.sweep}: ${one.seeds} fresh seeds each. Configs that share a letter do not differ significantly (paired t-test, Holm, 5 %); intervals are Student's t.</p>
 ${one.warnings.map((warning) => html`<p class="warning">${warning}</p>`)}`
-  return { id: 'confirmation', title: 'Run again', body: confirmations.slice(0, MOST_SHOWN).map(part) }
+  return { id: 'confirmation', title: 'Run again', body: confirmations.map(part) }
 }

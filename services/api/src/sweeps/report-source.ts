@@ -11,10 +11,12 @@ import type { ApiContext } from '../context.ts'
 import { trialLeaderboard } from '../trials/trial-leaderboard.ts'
 import { trialSeed } from '../trials/trial-seed.ts'
 import { leaderboardRow } from '../trials/trial-view.ts'
+import { confirmations } from './confirmation-view.ts'
 import { allTrials } from './importance-routes.ts'
 import { sweepDetail } from './sweep-view.ts'
 
 const ROWS = 20
+const CONFIRMATIONS = 3
 const BEST_CURVES = 5
 const OTHER_CURVES = 35
 /** A curve is drawn with far fewer. */
@@ -42,8 +44,12 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
     })),
     curves,
     spending,
-    bestRun: await bestRunOf(database, definition, trials.find(({ number }) => number === best)),
-    confirmations: [],
+    bestRun: await bestRunOf(
+      database,
+      definition,
+      trials.find(({ number }) => number === best),
+    ),
+    confirmations: await confirmations(database, sweep.id, CONFIRMATIONS),
     nowMs: clock.now(),
     version: settings.version,
   }
