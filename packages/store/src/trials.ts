@@ -21,6 +21,8 @@ export interface NewTrial {
   readonly config: Config
   readonly source: 'sampler' | 'user'
   readonly reason: string
+  /** How many trials should have the config before this one; refused as a duplicate when it is another number. */
+  readonly replicate?: number
   /** Index of the suggestion among the sampler's own. */
   readonly draw?: number
   /** The trial of this sweep whose newest checkpoint it goes on from. */
@@ -194,7 +196,8 @@ class Issue {
     const { sweep } = this.#change
     const hash = configHash(trial.config)
     const before = this.#issued.get(hash)
-    if (before !== undefined && !this.#repeat) {
+    const isExpected = trial.replicate !== undefined && trial.replicate === (before?.replicate ?? -1) + 1
+    if (before !== undefined && !this.#repeat && !isExpected) {
       this.refused.push({ index, why: 'duplicate', number: before.number })
       return
     }
