@@ -191,7 +191,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<sweep>',
     group: LOOK,
     completes: 'sweep',
-    summary: 'run its best configs again with fresh seeds: was the winner luck?',
+    summary: 'run its best configs again with fresh seeds: was it luck?',
     more: `  sweep confirm @last --top 3 --seeds 5 --metric test_acc
 
   The runs are a sweep of their own. Of such a sweep, it waits for the runs and
