@@ -62,6 +62,10 @@ test('each config is run with the same seeds, and stands by the mean of its runs
   expect(best).toMatchObject({ config: board.rows[0]!.config, mean: board.rows[0]!.mean })
   expect(JSON.parse(await run('replay', id, '--json'))).toMatchObject({ same: true })
 
+  const text = await run('report', id)
+  expect(text).toContain('| rank | mean val\\_loss | 95 % interval |')
+  expect(text).toMatch(/mean val\\_loss 0\.\d+ \(.* to .*\) of 4 runs, trials \d+, \d+, \d+, \d+\. Run in/)
+
   const again = JSON.parse(await run('confirm', id, '--top', '2', '--seeds', '5', '--json'))
   expect(again.configs.map(({ place, runs }: { place: number; runs: number }) => [place, runs]).sort()).toEqual([
     [1, 5],

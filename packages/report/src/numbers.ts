@@ -50,3 +50,8 @@ export function countsText(counts: TrialCounts): string {
   const parts = order.filter((state) => counts[state] > 0).map((state) => `${counts[state]} ${state}`)
   return parts.length === 0 ? 'none yet' : parts.join(', ')
 }
+
+/** `0.89 to 0.95`. */
+export function intervalText({ low, high }: { readonly low: number | null; readonly high: number | null }): string {
+  return low === null || high === null ? '–' : `${shortNumber(low)} to ${shortNumber(high)}`
+}

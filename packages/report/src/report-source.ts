@@ -5,7 +5,7 @@ import type { Cause } from '@sweep/spec/attempt'
 import type { Json } from '@sweep/spec/number'
 import type { TrialState } from '@sweep/spec/trial'
 import type { LeaderboardRow, SweepDetail } from '@sweep/spec/wire/api'
-import type { Confirmation } from '@sweep/spec/wire/confirmation'
+import type { ConfigRow, Confirmation } from '@sweep/spec/wire/confirmation'
 
 /** What attempts that ended of one cause cost, of trials in one state. */
 export interface Spending {
@@ -35,6 +35,8 @@ export interface ReportSource {
   readonly sweep: SweepDetail
   /** The best trials, the best first. */
   readonly leaderboard: readonly LeaderboardRow[]
+  /** Of a sweep that runs each config with several seeds: the best configs by their mean. */
+  readonly configs: readonly ConfigRow[] | undefined
   /** All trials, by number. */
   readonly trials: readonly (TrialPoint & TimedTrial)[]
   /** Of some trials; the group is `best` or `others`. */

@@ -3,14 +3,17 @@ import { type BestSoFar, bestSoFar } from '@sweep/analysis/effects/progress'
 import { type Slice, slice } from '@sweep/analysis/effects/slice'
 import { type Timeline, timeline } from '@sweep/analysis/effects/timeline'
 import { type Importance, importanceOf } from '@sweep/analysis/importance/importance'
+import { meanPoints } from '@sweep/analysis/mean-points'
 import type { SweepPoints } from '@sweep/analysis/trial-points'
 import { commandText } from '@sweep/spec/command-text'
 import { SweepError } from '@sweep/spec/errors'
 import { objectivesOf } from '@sweep/spec/objectives'
 import type { Config, Parameter } from '@sweep/spec/search-space'
 import type { TrialState } from '@sweep/spec/trial'
+import type { ConfigRow } from '@sweep/spec/wire/confirmation'
 import type { Objective } from './chart/effect-charts.ts'
 import { thinned } from './chart/plot.ts'
+import { shortNumber } from './numbers.ts'
 import type { ReportSource } from './report-source.ts'
 
 export interface Effect {
@@ -23,7 +26,7 @@ export interface Effect {
 export interface SweepReport extends ReportSource {
   /** The first of several; undefined for a sweep without one, which has no effects either. */
   readonly objective: Objective | undefined
-  readonly best: { readonly config: Config; readonly command: string } | undefined
+  readonly best: { readonly config: Config; readonly command: string; readonly text: string } | undefined
   readonly importance: Importance | undefined
   readonly effects: readonly Effect[]
   readonly contour: { readonly parameters: readonly [Parameter, Parameter]; readonly contour: Contour } | undefined
@@ -45,17 +48,19 @@ export async function sweepReport(source: ReportSource, pause: () => Promise<voi
   const { sweep, trials, nowMs } = source
   const { document } = sweep
   const [metric] = objectivesOf(document)
-  const config = sweep.best?.config ?? source.leaderboard.find(({ front }) => front)?.config
+  const byMean = source.configs?.find(({ mean }) => mean !== null)
+  const config = byMean?.config ?? sweep.best?.config ?? source.leaderboard.find(({ front }) => front)?.config
   const common = {
     ...source,
-    best: config && { config, command: commandText(document, config, {}) },
+    best: config && { config, command: commandText(document, config, {}), text: bestText(source, byMean) },
     timeline: timeline(trials, nowMs),
   }
   if (metric === undefined) {
     return { ...common, objective: undefined, importance: undefined, effects: [], contour: undefined, progress: [] }
   }
-  const points: SweepPoints = { space: document.space, goal: metric.goal, trials }
-  const modelled: SweepPoints = { ...points, trials: modelledTrials(trials) }
+  const means: SweepPoints['trials'] = document.replicates === undefined ? trials : meanPoints(trials)
+  const points: SweepPoints = { space: document.space, goal: metric.goal, trials: means }
+  const modelled: SweepPoints = { ...points, trials: modelledTrials(means) }
   await pause()
   const importance = importanceOf(points, { method: 'fanova', seed: document.seed, mostTrials: MOST_MODELLED })
   const named = importance.parameters.map(({ name }) => document.space.parameters.find((one) => one.name === name))
@@ -75,12 +80,25 @@ export async function sweepReport(source: ReportSource, pause: () => Promise<voi
     importance: importance.parameters.every((one) => Number.isFinite(one.importance)) ? importance : undefined,
     effects,
     contour: contourOf(modelled, effects, document.seed),
-    progress: bestSoFar({ ...points, trials: trials.map(asWhole) }),
+    progress: bestSoFar({ ...points, trials: means.map(asWhole) }),
   }
 }
 
+/** What the best config came to, and where. */
+function bestText({ sweep, leaderboard }: ReportSource, byMean: ConfigRow | undefined): string {
+  const name = sweep.metric?.name ?? 'value'
+  if (byMean !== undefined) {
+    const { mean, low, high, runs, trials } = byMean
+    const interval = low === null ? '' : ` (${shortNumber(low)} to ${shortNumber(high)})`
+    return `mean ${name} ${shortNumber(mean)}${interval} of ${runs} runs, trials ${trials.join(', ')}`
+  }
+  if (sweep.best !== null) return `${name} ${shortNumber(sweep.best.value)}, trial ${sweep.best.trial}`
+  const [front] = leaderboard
+  return `${name} ${shortNumber(front?.value)}, trial ${front?.number}`
+}
+
 /** Only trials that have ended are learned from, so only those are counted. */
-function modelledTrials(trials: ReportSource['trials']): ReportSource['trials'] {
+function modelledTrials(trials: SweepPoints['trials']): SweepPoints['trials'] {
   return thinned(
     trials.filter(({ value, state }) => value !== null && (state === 'completed' || state === 'pruned')),
     MOST_MODELLED,

@@ -1,6 +1,6 @@
 import type { Confirmation } from '@sweep/spec/wire/confirmation'
 import { html, shortText } from '../markup.ts'
-import { configText, shortNumber, varyingNames } from '../numbers.ts'
+import { configText, intervalText, shortNumber, varyingNames } from '../numbers.ts'
 import type { SweepReport } from '../sweep-report.ts'
 import type { Section } from './page.ts'
 import { table } from './table.ts'
@@ -16,7 +16,7 @@ ${table(
     { name: `mean ${one.metric.name}`, cell: (row) => shortNumber(row.mean), kind: 'number' },
     {
       name: '95 % interval',
-      cell: (row) => (row.low === null ? '–' : `${shortNumber(row.low)} to ${shortNumber(row.high)}`),
+      cell: intervalText,
       kind: 'number',
     },
     { name: 'runs', cell: (row) => row.runs, kind: 'number' },

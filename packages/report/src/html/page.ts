@@ -2,7 +2,7 @@ import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import { costsOf } from '../costs.ts'
 import { html, type Markup, type Part } from '../markup.ts'
-import { countsText, hoursText, shortNumber, timeText } from '../numbers.ts'
+import { countsText, hoursText, intervalText, shortNumber, timeText } from '../numbers.ts'
 import type { SweepReport } from '../sweep-report.ts'
 import { confirmationSection } from './confirmation-section.ts'
 import { costSection, failureSection, timelineSection } from './cost-sections.ts'
@@ -61,15 +61,11 @@ ${body}</section>
 }
 
 function head(report: SweepReport): Markup {
-  const { sweep, nowMs, version, objective, spending } = report
+  const { sweep, nowMs, version, spending } = report
   const { total } = costsOf(spending)
   const end = sweep.endedAt === null ? nowMs : Date.parse(sweep.endedAt)
   const tiles: (readonly [string, string, string])[] = [
-    [
-      objective === undefined ? 'best' : `best ${objective.name}`,
-      shortNumber(sweep.best?.value),
-      sweep.best === null ? 'no trial has a value' : `trial ${sweep.best.trial}`,
-    ],
+    bestTile(report),
     ['trials', String(report.trials.length), countsText(sweep.trials)],
     ['time', formatDuration(end - Date.parse(sweep.createdAt)), `since ${timeText(sweep.createdAt)}`],
     total.gpuSeconds > 0
@@ -80,4 +76,14 @@ function head(report: SweepReport): Markup {
   return html`<header><h1>${sweep.name}</h1>
 <p class="soft">Sweep ${sweep.id}, project ${sweep.project}, ${sweep.state}${sweep.reason === null ? '' : `: ${sweep.reason}`}. As of ${timeText(new Date(nowMs).toISOString())}${isOver ? '' : ', while it still runs'}, by sweep ${version}.</p>
 <div class="tiles">${tiles.map(([name, value, more]) => html`<div class="tile"><span class="soft">${name}</span><b>${value}</b><span class="soft">${more}</span></div>`)}</div></header>`
+}
+
+/** Of a sweep with several seeds a config the best mean: its best single run is luck. */
+function bestTile({ sweep, objective, configs }: SweepReport): readonly [string, string, string] {
+  const name = objective?.name ?? ''
+  const mean = configs?.find((row) => row.mean !== null)
+  if (mean !== undefined)
+    return [`best mean ${name}`, shortNumber(mean.mean), `${intervalText(mean)}, ${mean.runs} runs`]
+  const of = sweep.best === null ? 'no trial has a value' : `trial ${sweep.best.trial}`
+  return [`best ${name}`, shortNumber(sweep.best?.value), of]
 }

@@ -1,9 +1,10 @@
 import { sideMetrics } from '@sweep/spec/objectives'
 import { shellCommand } from '@sweep/spec/shell-words'
 import type { LeaderboardRow } from '@sweep/spec/wire/api'
+import type { ConfigRow } from '@sweep/spec/wire/confirmation'
 import { environmentRows } from '../environment-rows.ts'
 import { html, shortText } from '../markup.ts'
-import { configText, shortNumber, valueText, varyingNames } from '../numbers.ts'
+import { configText, intervalText, shortNumber, valueText, varyingNames } from '../numbers.ts'
 import { codeText, parameterText, publicSource, settingsRows } from '../settings-rows.ts'
 import type { SweepReport } from '../sweep-report.ts'
 import type { Section } from './page.ts'
@@ -15,20 +16,16 @@ const VALUE = 200
 /** Parameters that have a column each on the leaderboard. */
 const MOST_COLUMNS = 8
 
-export function bestSection({ sweep, best, objective }: SweepReport): Section | undefined {
+export function bestSection({ sweep, best }: SweepReport): Section | undefined {
   if (best === undefined) return undefined
   const { space } = sweep.document
   const rows = space.parameters
     .filter(({ name }) => Object.hasOwn(best.config, name))
     .map((parameter) => ({ parameter, value: best.config[parameter.name] }))
-  const value =
-    sweep.best === null || objective === undefined
-      ? ''
-      : `${objective.name} ${shortNumber(sweep.best.value)}, trial ${sweep.best.trial}. `
   return {
     id: 'best',
     title: 'Best config',
-    body: html`<p>${value}${sweep.objectives === undefined ? '' : 'It is the best by the first objective; the leaderboard marks the whole Pareto front. '}Run in ${sweep.workdir}:</p>
+    body: html`<p>${best.text}. ${sweep.objectives === undefined ? '' : 'It is the best by the first objective; the leaderboard marks the whole Pareto front. '}Run in ${sweep.workdir}:</p>
 <pre>${best.command}</pre>
 ${table(
   [
@@ -41,7 +38,9 @@ ${table(
   }
 }
 
-export function leaderboardSection({ sweep, leaderboard, trials, objective }: SweepReport): Section | undefined {
+export function leaderboardSection(report: SweepReport): Section | undefined {
+  const { sweep, leaderboard, trials, objective, configs } = report
+  if (configs !== undefined && configs.length > 0) return configSection(report, configs)
   if (leaderboard.length === 0) return undefined
   const { document } = sweep
   const side = sideMetrics(document).map(({ name }) => name)
@@ -85,6 +84,31 @@ export function leaderboardSection({ sweep, leaderboard, trials, objective }: Sw
       ),
       leaderboard.length < trials.length &&
         html`<p class="note">The best ${leaderboard.length} of ${trials.length} trials; <code>sweep leaderboard ${sweep.id} --all</code> lists them all.</p>`,
+    ],
+  }
+}
+
+/** Where each config has several seeds, single trials say little. */
+function configSection({ sweep, objective }: SweepReport, rows: readonly ConfigRow[]): Section {
+  const names = varyingNames(sweep.document.space)
+  return {
+    id: 'leaderboard',
+    title: 'Leaderboard',
+    body: [
+      table<ConfigRow>(
+        [
+          { name: 'rank', cell: (row) => row.rank ?? '–', kind: 'number' },
+          { name: `mean ${objective?.name ?? 'value'}`, cell: (row) => shortNumber(row.mean), kind: 'number' },
+          { name: '95 % interval', cell: intervalText, kind: 'number' },
+          { name: 'deviation', cell: (row) => shortNumber(row.deviation), kind: 'number' },
+          { name: 'runs', cell: (row) => row.runs, kind: 'number' },
+          { name: 'trials', cell: (row) => row.trials.join(', '), kind: 'text' },
+          { name: 'config', cell: (row) => shortText(configText(row.config, names), 400), kind: 'text' },
+        ],
+        rows,
+        (row) => row.rank === 1,
+      ),
+      html`<p class="note">Means over the ${sweep.document.replicates?.seeds ?? 1} seeds of each config, with intervals by Student's t. Below, a config is one point: its mean.</p>`,
     ],
   }
 }

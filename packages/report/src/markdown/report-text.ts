@@ -1,6 +1,7 @@
 import { CAUSE_POLICY } from '@sweep/spec/attempt'
 import { sideMetrics } from '@sweep/spec/objectives'
 import { formatDuration } from '@sweep/spec/units'
+import type { ConfigRow } from '@sweep/spec/wire/confirmation'
 import { costLines, costsOf, failuresOf } from '../costs.ts'
 import { environmentRows } from '../environment-rows.ts'
 import { comparedText, doubtTexts, importanceSummary, pairTexts } from '../importance-text.ts'
@@ -9,6 +10,7 @@ import {
   configText,
   countsText,
   hoursText,
+  intervalText,
   percentText,
   shortNumber,
   timeText,
@@ -70,12 +72,8 @@ function head({ sweep, nowMs, version, objective, spending, trials }: SweepRepor
   ].join('\n\n')
 }
 
-function best({ sweep, best: found, objective }: SweepReport): string {
+function best({ sweep, best: found }: SweepReport): string {
   if (found === undefined) return ''
-  const value =
-    sweep.best === null || objective === undefined
-      ? ''
-      : plainMarkdown(`${objective.name} ${shortNumber(sweep.best.value)}, trial ${sweep.best.trial}. `)
   const rows = sweep.document.space.parameters
     .filter(({ name }) => Object.hasOwn(found.config, name))
     .map((one) => [
@@ -85,7 +83,7 @@ function best({ sweep, best: found, objective }: SweepReport): string {
     ])
   return section(
     'Best config',
-    `${value}Run in ${plainMarkdown(sweep.workdir)}:`,
+    plainMarkdown(`${found.text}. Run in ${sweep.workdir}:`),
     codeBlock(found.command, 'sh'),
     markdownTable(['parameter', 'value', 'out of'], rows),
   )
@@ -104,7 +102,7 @@ function confirmations({ confirmations: all, sweep }: SweepReport): string {
           row.trial,
           shortNumber(row.recorded),
           shortNumber(row.mean),
-          row.low === null ? '–' : `${shortNumber(row.low)} to ${shortNumber(row.high)}`,
+          intervalText(row),
           row.runs,
           row.group,
           shortText(configText(row.config, names), CELL),
@@ -115,7 +113,8 @@ function confirmations({ confirmations: all, sweep }: SweepReport): string {
   )
 }
 
-function leaderboard({ sweep, leaderboard: rows, trials, objective }: SweepReport): string {
+function leaderboard({ sweep, leaderboard: rows, trials, objective, configs }: SweepReport): string {
+  if (configs !== undefined && configs.length > 0) return configBoard(configs, sweep)
   if (rows.length === 0) return ''
   const side = sideMetrics(sweep.document).map(({ name }) => name)
   const names = varyingNames(sweep.document.space)
@@ -144,6 +143,26 @@ function leaderboard({ sweep, leaderboard: rows, trials, objective }: SweepRepor
       ]),
     ),
     rows.length < trials.length && `The best ${rows.length} of ${trials.length} trials.`,
+  )
+}
+
+function configBoard(rows: readonly ConfigRow[], { document, metric }: SweepReport['sweep']): string {
+  const names = varyingNames(document.space)
+  return section(
+    'Leaderboard',
+    markdownTable(
+      ['rank', `mean ${metric?.name ?? 'value'}`, '95 % interval', 'deviation', 'runs', 'trials', 'config'],
+      rows.map((row) => [
+        row.rank ?? '–',
+        shortNumber(row.mean),
+        intervalText(row),
+        shortNumber(row.deviation),
+        row.runs,
+        row.trials.join(', '),
+        shortText(configText(row.config, names), CELL),
+      ]),
+    ),
+    `Means over the ${document.replicates?.seeds ?? 1} seeds of each config, with intervals by Student's t.`,
   )
 }
 

@@ -71,6 +71,7 @@ export function sampleSource({
         ...{ createdAt: at(0), startedAt: at(0), endedAt: at(10) },
       }),
     ),
+    configs: undefined,
     trials: timed,
     curves: ranked.slice(0, 8).map(({ number, value }, index) => ({
       ...{ trial: number, group: index < 5 ? 'best' : 'others', steps: [1, 2, 3] },

@@ -1,4 +1,5 @@
 import { importanceOf } from '@sweep/analysis/importance/importance'
+import { meanPoints } from '@sweep/analysis/mean-points'
 import type { TrialPoint } from '@sweep/analysis/trial-points'
 import type { Metric } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
@@ -51,7 +52,11 @@ export function addImportanceRoutes(app: App, { database, ...context }: ApiConte
         return { number, config, state, value, resource }
       })
       const { space, seed } = document
-      const found = importanceOf({ space, trials, goal: metric.goal }, { method, seed, mostTrials: MOST_TRIALS })
+      const points = document.replicates === undefined ? trials : meanPoints(trials)
+      const found = importanceOf(
+        { space, trials: points, goal: metric.goal },
+        { method, seed, mostTrials: MOST_TRIALS },
+      )
       return { metric: { name: metric.name, goal: metric.goal }, ...found }
     },
   )

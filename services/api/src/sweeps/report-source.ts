@@ -11,7 +11,8 @@ import type { ApiContext } from '../context.ts'
 import { trialLeaderboard } from '../trials/trial-leaderboard.ts'
 import { trialSeed } from '../trials/trial-seed.ts'
 import { leaderboardRow } from '../trials/trial-view.ts'
-import { confirmations } from './confirmation-view.ts'
+import { configBoard } from './config-board.ts'
+import { confirmations, confirmationView } from './confirmation-view.ts'
 import { allTrials } from './importance-routes.ts'
 import { sweepDetail } from './sweep-view.ts'
 
@@ -32,16 +33,19 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
     sweepSpending(database, sweep.id),
   ])
   const ranked = page.rows.filter(({ rank }) => rank !== null)
-  const best = sweep.best?.trial ?? ranked[0]?.number
+  const { document } = definition
+  const configs = document.replicates === undefined ? undefined : configBoard(trials, document).slice(0, ROWS)
+  const best = configs?.[0]?.trials[0] ?? sweep.best?.trial ?? ranked[0]?.number
   const curves = await curvesOf(database, definition, ranked, trials)
   return {
     sweep: sweepDetail(sweep, definition),
-    leaderboard: page.rows.map((row) => leaderboardRow(row, definition.document)),
+    leaderboard: page.rows.map((row) => leaderboardRow(row, document)),
     trials: trials.map(({ number, config, state, value, lastStep, startedAt, endedAt }) => ({
       ...{ number, config, state, value, resource: lastStep },
       startedMs: startedAt?.getTime() ?? null,
       endedMs: endedAt?.getTime() ?? null,
     })),
+    configs,
     curves,
     spending,
     bestRun: await bestRunOf(
@@ -49,7 +53,10 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
       definition,
       trials.find(({ number }) => number === best),
     ),
-    confirmations: await confirmations(database, sweep.id, CONFIRMATIONS),
+    confirmations:
+      document.confirms === undefined
+        ? await confirmations(database, sweep.id, CONFIRMATIONS)
+        : [await confirmationView(database, sweep)],
     nowMs: clock.now(),
     version: settings.version,
   }
