@@ -17,7 +17,8 @@ function trialsOf(count: number): SampleTrial[] {
 }
 
 async function pageOf(source: ReportSource): Promise<string> {
-  return reportPage(await sweepReport(source, async () => undefined))
+  const pause = async () => undefined
+  return reportPage(await sweepReport(source, pause), pause)
 }
 
 async function textOf(source: ReportSource): Promise<string> {

@@ -16,24 +16,33 @@ export interface Section {
   readonly body: Part
 }
 
+const SECTIONS: readonly ((report: SweepReport) => Section | undefined)[] = [
+  bestSection,
+  confirmationSection,
+  leaderboardSection,
+  progressSection,
+  importanceSection,
+  effectSection,
+  failureSection,
+  costSection,
+  timelineSection,
+  settingsSection,
+  reproduceSection,
+]
+
 /**
  * A report as one page: no script, no request, nothing beside it. Opens from a file as well as from the server, follows
  * the reader's light or dark, and prints.
+ *
+ * @param pause called between the sections, as by `sweepReport`
  */
-export function reportPage(report: SweepReport): string {
-  const sections = [
-    bestSection(report),
-    confirmationSection(report),
-    leaderboardSection(report),
-    progressSection(report),
-    importanceSection(report),
-    effectSection(report),
-    failureSection(report),
-    costSection(report),
-    timelineSection(report),
-    settingsSection(report),
-    reproduceSection(report),
-  ].flatMap((section) => section ?? [])
+export async function reportPage(report: SweepReport, pause: () => Promise<void>): Promise<string> {
+  const sections: Section[] = []
+  for (const write of SECTIONS) {
+    await pause()
+    sections.push(...[write(report)].flatMap((section) => section ?? []))
+  }
+  await pause()
   const { sweep } = report
   return html`<!doctype html>
 <html lang="en">

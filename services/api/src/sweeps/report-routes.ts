@@ -31,17 +31,21 @@ export function addReportRoutes(app: App, context: ApiContext): void {
     },
     async (request, reply) => {
       const sweep = await knownSweep(request.params.id, context)
-      const turn = last.then(async () => sweepReport(await reportSource(sweep, context), () => pause()))
-      last = turn.catch(() => undefined)
-      const report = await turn
       const isPage = request.query.format === 'html'
-      reply.serializer((text: string) => text)
+      const wait = () => pause()
+      const turn = last.then(async () => {
+        const report = await sweepReport(await reportSource(sweep, context), wait)
+        return isPage ? reportPage(report, wait) : reportText(report)
+      })
+      last = turn.catch(() => undefined)
+      const text = await turn
+      reply.serializer((page: string) => page)
       reply.headers({
         'content-type': isPage ? 'text/html; charset=utf-8' : 'text/markdown; charset=utf-8',
         'cache-control': 'no-store',
         ...(isPage ? { 'content-security-policy': PAGE_POLICY } : {}),
       })
-      return isPage ? reportPage(report) : reportText(report)
+      return text
     },
   )
 }
