@@ -3,6 +3,7 @@ import type { Values } from '@sweep/spec/objectives'
 import type { Config } from '@sweep/spec/search-space'
 
 type Ended = Pick<FactOf<'trial-ended'>, 'state' | 'value' | 'values'>
+type Outcome = Ended & Pick<FactOf<'trial-ended'>, 'spread'>
 
 /** The trials that run one config of the sampler, as a value. */
 export interface ReplicateGroup {
@@ -31,7 +32,7 @@ export function withRun(group: ReplicateGroup, trial: number, ended: Ended | und
 }
 
 /** What the trials of a config come to together; undefined while one of them, or one still to be issued, may change it. */
-export function outcomeOf(group: ReplicateGroup, seeds: number): Ended | undefined {
+export function outcomeOf(group: ReplicateGroup, seeds: number): Outcome | undefined {
   const runs = [...group.runs.values()]
   const ended = runs.flatMap((run) => run ?? [])
   if (ended.length < runs.length || missingRuns(group, seeds) > 0) return undefined
@@ -42,7 +43,23 @@ export function outcomeOf(group: ReplicateGroup, seeds: number): Ended | undefin
   // Of failed ones nothing is known, and a mean without them is what is known of the config.
   const counted = ended.filter((run) => run.state === 'completed' || run.state === 'pruned')
   const values = meanValues(counted)
-  return { state, value: meanOf(counted.map(({ value }) => value)), ...(values === undefined ? {} : { values }) }
+  const known = counted.map(({ value }) => value)
+  const spread = standardError(known)
+  return {
+    ...{ state, value: meanOf(known) },
+    ...(spread === undefined ? {} : { spread }),
+    ...(values === undefined ? {} : { values }),
+  }
+}
+
+/** Of the mean; undefined where a single value says nothing of it. */
+function standardError(values: readonly (number | null)[]): number | undefined {
+  const known = values.filter((value): value is number => value !== null && Number.isFinite(value))
+  const middle = meanOf(known)
+  if (known.length < 2 || middle === null) return undefined
+  const squares = known.reduce((sum, value) => sum + (value - middle) ** 2, 0)
+  const error = Math.sqrt(squares / (known.length * (known.length - 1)))
+  return Number.isFinite(error) ? error : undefined
 }
 
 function meanOf(values: readonly (number | null)[]): number | null {

@@ -94,6 +94,7 @@ test('the sampler is told of one trial a config, and of the mean once all its tr
     trial: 1,
     state: 'completed',
     value: expect.closeTo(2, 12),
+    spread: expect.closeTo(1, 12),
     reason: 'test',
   })
 })
