@@ -151,3 +151,22 @@ test('few seeds, wrong metrics and sweeps without a result are told', { timeout:
   const nothing = await run('confirm', failed)
   expect([nothing.status, nothing.stderr]).toEqual([1, expect.stringContaining('nothing to confirm')])
 })
+
+test('a server that is killed goes on with the runs, and what they come to can be waited for again', {
+  timeout: 180_000,
+}, async () => {
+  const id = await createSweep(server, source('none'))
+  await finished(server, id)
+  const made = await run('confirm', id, '--seeds', '8', '--detach', '-o', 'name')
+  const child = made.stdout.trim()
+  await expect
+    .poll(async () => (await getSweep(server, child)).trials.completed, { timeout: 60_000 })
+    .toBeGreaterThan(2)
+  await server.kill()
+  await server.start()
+  const { found } = await confirmed(child)
+  expect(found.configs.map(({ runs }) => runs)).toEqual([8, 8, 8])
+  const seeds = [...(await seedsOf(child)).values()]
+  expect(seeds.map((of) => new Set(of).size)).toEqual([8, 8, 8])
+  await expectConsistent(server, [id, child])
+})
