@@ -89,6 +89,11 @@ test('the sweep that runs them again searches and stops nothing, and has its own
   await client.controlSweep(sweep.id, 'cancel')
 })
 
+test('neither trials that break a constraint nor those that failed are among the best, however many are asked for', async () => {
+  const { sweep } = await client.confirmSweep(sweepId, { top: 50, seeds: 1 })
+  expect((await client.getSweep(sweep.id)).document.confirms?.trials).toEqual([4, 3, 2, 1])
+})
+
 test('what has run so far is told while the rest is still to come, seed by seed', async () => {
   const { sweep } = await client.confirmSweep(sweepId, { top: 2, seeds: 3, metric: 'acc' })
   const before = Confirmation.parse(await client.confirmation(sweep.id))
