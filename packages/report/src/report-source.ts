@@ -7,6 +7,9 @@ import type { TrialState } from '@sweep/spec/trial'
 import type { LeaderboardRow, SweepDetail } from '@sweep/spec/wire/api'
 import type { ConfigRow, Confirmation } from '@sweep/spec/wire/confirmation'
 
+import type { Objective } from './chart/effect-charts.ts'
+import type { FrontPoint } from './chart/front-chart.ts'
+
 /** What attempts that ended of one cause cost, of trials in one state. */
 export interface Spending {
   /** Of the trial as it is now: a failed attempt may belong to a trial that completed later. */
@@ -39,6 +42,10 @@ export interface ReportSource {
   readonly configs: readonly ConfigRow[] | undefined
   /** All trials, by number. */
   readonly trials: readonly (TrialPoint & TimedTrial)[]
+  /** Of a sweep with several objectives: trials that have ended, by the first two. */
+  readonly front:
+    | { readonly objectives: readonly [Objective, Objective]; readonly points: readonly FrontPoint[] }
+    | undefined
   /** Of some trials; the group is `best` or `others`. */
   readonly curves: readonly Curve[]
   readonly spending: readonly Spending[]

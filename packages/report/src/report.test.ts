@@ -171,6 +171,26 @@ describe('the page', () => {
     expect(page).not.toMatch(/[MHV" ](NaN|-?Infinity)/)
   })
 
+  test('of several objectives draws the front, by the first two', async () => {
+    const objectives = [
+      { name: 'loss', goal: 'minimize' },
+      { name: 'acc', goal: 'maximize' },
+    ] as const
+    const plain = sampleSource({ parameters: [LR, OPT], trials: trialsOf(40), document: { objectives } })
+    const points = Array.from({ length: 500 }, (_, n) => ({
+      trial: n + 1,
+      x: spread(n),
+      y: spread(3 * n),
+      isOnFront: n < 5,
+    }))
+    const page = await pageOf({ ...plain, front: { objectives, points } })
+    tagsOf(page)
+    expect(page).toContain('5 of 500 trials are on the Pareto front')
+    expect(page.match(/, on the front<\/title>/g)).toHaveLength(5)
+    expect(page).toContain('345 of 495 trials off the front are drawn.')
+    expect(page).toContain('minimize loss, maximize acc.')
+  })
+
   test('hides values of the sweep file whose names say that they are secret, and all values of env', async () => {
     const source = sampleSource({
       ...{ parameters: [LR], trials: trialsOf(3), document: { env: { WANDB_API_KEY: 'hunter2' } } },

@@ -1,4 +1,5 @@
 import { contourChart, type EffectChart, sliceChart } from '../chart/effect-charts.ts'
+import { frontChart } from '../chart/front-chart.ts'
 import { barChart, bestSoFarChart, curvesChart } from '../chart/progress-charts.ts'
 import { comparedText, doubtTexts, importanceBars, importanceSummary, pairTexts } from '../importance-text.ts'
 import { html, type Markup, shortText } from '../markup.ts'
@@ -21,6 +22,19 @@ export function progressSection({ objective, progress, curves }: SweepReport): S
     body: html`<div class="charts">${figure(`Best ${objective.name} so far`, bestSoFarChart('so-far', objective, progress))}
 ${drawn.length > 0 && figure(`Learning curves of ${objective.name}`, curvesChart('curves', objective, drawn))}</div>
 ${drawn.length > 0 && html`<p class="note"><span class="key best"></span>the best ${bestCount} trials<span class="key quart"></span>${drawn.length - bestCount} others, evenly over the sweep.</p>`}`,
+  }
+}
+
+export function frontSection({ front }: SweepReport): Section | undefined {
+  if (front === undefined || front.points.length === 0) return undefined
+  const [across, up] = front.objectives
+  const goals = `${across.goal} ${across.name}, ${up.goal} ${up.name}`
+  return {
+    id: 'front',
+    title: 'Pareto front',
+    body: html`<p>${goals}.</p>
+<div class="charts">${figure(`${up.name} against ${across.name}`, frontChart('objectives', front.objectives, front.points))}</div>
+<p class="note"><span class="key best"></span>no other trial is better by one objective and as good by the others<span class="key quart"></span>the others that have ended.</p>`,
   }
 }
 

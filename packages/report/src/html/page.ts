@@ -6,7 +6,7 @@ import { countsText, hoursText, intervalText, shortNumber, timeText } from '../n
 import type { SweepReport } from '../sweep-report.ts'
 import { confirmationSection } from './confirmation-section.ts'
 import { costSection, failureSection, timelineSection } from './cost-sections.ts'
-import { effectSection, importanceSection, progressSection } from './effect-sections.ts'
+import { effectSection, frontSection, importanceSection, progressSection } from './effect-sections.ts'
 import { STYLE } from './style.ts'
 import { bestSection, leaderboardSection, reproduceSection, settingsSection } from './sweep-sections.ts'
 
@@ -20,6 +20,7 @@ const SECTIONS: readonly ((report: SweepReport) => Section | undefined)[] = [
   bestSection,
   confirmationSection,
   leaderboardSection,
+  frontSection,
   progressSection,
   importanceSection,
   effectSection,

@@ -71,7 +71,7 @@ export function sampleSource({
         ...{ createdAt: at(0), startedAt: at(0), endedAt: at(10) },
       }),
     ),
-    configs: undefined,
+    ...{ configs: undefined, front: undefined },
     trials: timed,
     curves: ranked.slice(0, 8).map(({ number, value }, index) => ({
       ...{ trial: number, group: index < 5 ? 'best' : 'others', steps: [1, 2, 3] },

@@ -1,8 +1,10 @@
 import type { Curve } from '@sweep/analysis/effects/learning-curves'
 import type { BestRun, ReportSource } from '@sweep/report/report-source'
+import type { Metric } from '@sweep/spec/document/sweep-document'
 import { listAttempts } from '@sweep/store/attempt-record'
 import type { Database } from '@sweep/store/database'
 import { readSeries } from '@sweep/store/metrics'
+import { sideValueOf } from '@sweep/store/side-values'
 import { sweepSpending } from '@sweep/store/spending'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import { type SweepDefinition, sweepDefinition } from '@sweep/store/sweeps'
@@ -18,6 +20,8 @@ import { sweepDetail } from './sweep-view.ts'
 
 const ROWS = 20
 const CONFIRMATIONS = 3
+/** The first of the leaderboard are the front. */
+const MOST_ON_FRONT = 1000
 const BEST_CURVES = 5
 const OTHER_CURVES = 35
 /** A curve is drawn with far fewer. */
@@ -46,6 +50,7 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
       endedMs: endedAt?.getTime() ?? null,
     })),
     configs,
+    front: await frontOf(database, definition, trials),
     curves,
     spending,
     bestRun: await bestRunOf(
@@ -98,4 +103,24 @@ async function bestRunOf(
   const attempts = await listAttempts(database, id, number)
   const { environment = {} } = attempts.at(-1) ?? {}
   return { trial: number, seed: trialSeed(document, number, replicate), environment }
+}
+
+/** By the first two of several objectives. */
+async function frontOf(
+  database: Database,
+  definition: SweepDefinition,
+  trials: readonly TrialRecord[],
+): Promise<ReportSource['front']> {
+  const [first, second] = definition.document.objectives ?? []
+  if (first === undefined || second === undefined) return undefined
+  const { rows } = await trialLeaderboard(database, definition, { limit: MOST_ON_FRONT })
+  const front = new Set(rows.flatMap(({ number, isOnFront }) => (isOnFront === true ? [number] : [])))
+  const points = trials.flatMap(({ number, state, value: x, sideValues }) => {
+    const { value: y } = sideValueOf(sideValues, second.name)
+    const isKnown = x !== null && y !== null && Number.isFinite(x) && Number.isFinite(y)
+    const hasEnded = state === 'completed' || state === 'pruned'
+    return isKnown && hasEnded ? [{ trial: number, x, y, isOnFront: front.has(number) }] : []
+  })
+  const objective = ({ name, goal }: Metric) => ({ name, goal })
+  return { objectives: [objective(first), objective(second)], points }
 }
