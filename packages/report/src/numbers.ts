@@ -32,7 +32,7 @@ export function configText(config: Config, names: readonly string[]): string {
 /** A length of time: as hours where it is about the use of machines. */
 export function hoursText(seconds: number): string {
   if (seconds === 0) return '0'
-  return seconds < 360 ? formatDuration(Math.round(seconds) * 1000) : `${shortNumber(seconds / 3600)} h`
+  return seconds < 3600 ? formatDuration(Math.round(seconds) * 1000) : `${shortNumber(seconds / 3600)} h`
 }
 
 export function percentText(share: number): string {

@@ -155,7 +155,7 @@ export function contourChart(
           const [[left, right], [bottom, top]] = [columns[i]!, rows[j]!]
           const [width, height] = [(right - left) * area.width, (top - bottom) * area.height]
           // Half a unit more, or the page shows through between them.
-          return html`<rect x="${area.x(left)}" y="${area.y(top)}" width="${pixel(width + 0.5)}" height="${pixel(height + 0.5)}" fill="${heatColor(goodness(cell.value))}"><title>${valueText(xs[i])}, ${valueText(ys[j])}: ${shortNumber(cell.value)}, 90 % interval ${shortNumber(cell.low)} to ${shortNumber(cell.high)}</title></rect>`
+          return html`<rect class="cell" x="${area.x(left)}" y="${area.y(top)}" width="${pixel(width + 0.5)}" height="${pixel(height + 0.5)}" fill="${heatColor(goodness(cell.value))}"><title>${valueText(xs[i])}, ${valueText(ys[j])}: ${shortNumber(cell.value)}, 90 % interval ${shortNumber(cell.low)} to ${shortNumber(cell.high)}</title></rect>`
         }),
       )
       const [bx, by] = best === undefined ? [undefined, undefined] : [x.place(best[0]), y.place(best[1])]

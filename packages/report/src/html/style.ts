@@ -46,6 +46,7 @@ summary{cursor:pointer;color:var(--accent)}
 .model rect{fill:var(--model)}
 .best-line{stroke:var(--best);stroke-width:2;fill:none}
 .best-dot,.curve-best-dot{fill:var(--best)}
+.cell{shape-rendering:crispEdges}
 .best-mark{stroke:#fff;stroke-width:2.5;fill:#b33c00}
 .curve{stroke:var(--dot);stroke-width:1;stroke-opacity:.45;fill:none}
 .curve-dot{fill:var(--dot);fill-opacity:.6}
