@@ -154,6 +154,7 @@ ${
   html`<p>The best config by hand${bestRun === undefined ? '' : `, with the seed of trial ${bestRun.trial}`}, in ${sweep.workdir}:</p>
 <pre>${bestRun === undefined ? '' : `SWEEP_SEED=${bestRun.seed} `}${best.command}</pre>`
 }
+${bestRun !== undefined && html`<p>Or with its code, and how far it is from the record:</p><pre>sweep trial repro ${sweep.id}/${bestRun.trial}</pre>`}
 <p>The whole sweep draws the same configs again from the file below with the seed ${sweep.document.seed}, as far as its method does not depend on the order in which trials end:</p>
 <pre>sweep get ${sweep.id} --source > sweep.yaml
 ${shellCommand(['sweep', 'create', 'sweep.yaml', '--set', `seed=${sweep.document.seed}`, '--workdir', sweep.workdir])}</pre>

@@ -295,6 +295,8 @@ function reproduce({ sweep, best: found, bestRun }: SweepReport): string {
     'How to reproduce',
     plainMarkdown(codeText(sweep)),
     found !== undefined && codeBlock(`${seed}${found.command}`, 'sh'),
+    bestRun !== undefined &&
+      `Or with its code, and how far it is from the record: \`sweep trial repro ${sweep.id}/${bestRun.trial}\``,
     environment.length > 0 && markdownTable(['', ''], environment),
     'The sweep file:',
     codeBlock(publicSource(sweep.source), 'yaml'),
