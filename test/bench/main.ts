@@ -10,6 +10,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   decision: async () => (await import('./decision.ts')).decision,
   ingest: async () => (await import('./ingest.ts')).ingest,
   leaderboard: async () => (await import('./leaderboard.ts')).leaderboard,
+  report: async () => (await import('./report.ts')).report,
   cli: async () => (await import('./cli.ts')).cli,
   agents: async () => (await import('./agents/agents.ts')).agents,
   search: async () => (await import('./search/search.ts')).search,

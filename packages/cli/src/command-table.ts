@@ -160,6 +160,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [
       { flags: '-k, --limit <count>', help: 'at most so many (default 20; all of them with --all)' },
       { flags: '--all', help: 'every trial' },
+      { flags: '--trials', help: 'single trials also where each config has several seeds' },
       { flags: '--state <state>', help: 'only trials in this state; may be repeated', repeat: true },
     ],
   },
@@ -218,6 +219,35 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--experiment <name>', help: 'of this experiment or sweep, by id or name' },
       { flags: '--project <name>', help: 'of this project' },
       { flags: '--limit <count>', help: 'at most so many (default 50)' },
+    ],
+  },
+  {
+    name: 'confirm',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'run its best configs again with fresh seeds: was it luck?',
+    more: `  sweep confirm @last --top 3 --seeds 5 --metric test_acc
+
+  The runs are a sweep of their own. Of such a sweep, it waits for the runs and
+  says what they came to.`,
+    options: [
+      { flags: '--top <count>', help: 'how many configs, the best first (default 3)' },
+      { flags: '--seeds <count>', help: 'runs of each (default 5)' },
+      { flags: '--metric <name>', help: 'judge by this metric, such as one of held-out data' },
+      { flags: '--goal <goal>', help: 'of that metric', choices: ['minimize', 'maximize'] },
+      { flags: '--detach', help: 'start the runs and return' },
+    ],
+  },
+  {
+    name: 'report',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'everything a sweep has come to, as text or as one page',
+    options: [
+      { flags: '--html [file]', help: 'a page for a browser (default sweep-ID.html; "-": standard output)' },
+      { flags: '--md [file]', help: 'Markdown (default: standard output)' },
     ],
   },
   {

@@ -14,6 +14,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   leaderboard: () => import('./commands/leaderboard.ts').then((file) => file.command),
   best: () => import('./commands/best.ts').then((file) => file.command),
   importance: () => import('./commands/importance.ts').then((file) => file.command),
+  confirm: () => import('./commands/confirm.ts').then((file) => file.command),
+  report: () => import('./commands/report.ts').then((file) => file.command),
   compare: () => import('./commands/compare.ts').then((file) => file.command),
   'runs ls': () => import('./commands/runs-ls.ts').then((file) => file.command),
   why: () => import('./commands/why.ts').then((file) => file.command),

@@ -29,6 +29,7 @@ import type {
   ValidateSweep,
   WhoAmI,
 } from '@sweep/spec/wire/api'
+import type { ConfigBoard, Confirmation, ConfirmSweep } from '@sweep/spec/wire/confirmation'
 import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
   decodeLeaderboard,
@@ -70,6 +71,7 @@ export interface LogOptions {
   readonly waitMs?: number | undefined
 }
 
+export type ReportFormat = 'html' | 'md'
 export type SweepAction = Exclude<SweepEvent, 'end'>
 export type TrialAction = 'stop' | 'prune' | 'cancel' | 'retry'
 
@@ -89,6 +91,14 @@ export interface Client {
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
   /** How much each parameter matters for an objective, the first one unless it is named. */
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
+  /** Runs the best configs again with fresh seeds, in a sweep of their own. */
+  confirmSweep(sweepId: string, body?: ConfirmSweep): Promise<SweepCreated>
+  /** What the runs of such a sweep say of the recorded winner, so far. */
+  confirmation(sweepId: string): Promise<Confirmation>
+  /** The configs of a sweep by the mean of their runs, the best first. */
+  configs(sweepId: string, limit?: number): Promise<ConfigBoard>
+  /** Everything the sweep has come to, as one self-contained page or as Markdown. */
+  report(sweepId: string, format: ReportFormat): Promise<string>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -160,6 +170,13 @@ export function createClient(options: HttpOptions): Client {
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
     importance: async (sweepId, { metric, method } = {}) =>
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
+    confirmSweep: async (sweepId, body = {}) => {
+      const reply = (await post(`${sweepPath(sweepId)}/confirm`, body)) as SweepCreated
+      return { ...reply, sweep: decodeSweep<SweepView>(reply.sweep) }
+    },
+    confirmation: async (sweepId) => (await get(`${sweepPath(sweepId)}/confirmation`)) as Confirmation,
+    configs: async (sweepId, limit) => (await get(`${sweepPath(sweepId)}/configs`, { limit })) as ConfigBoard,
+    report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),

@@ -9,6 +9,7 @@ import { jsonText, plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
 import { SweepChange } from './sweep-change.ts'
 import { SWEEP_COLUMNS, SWEEP_TABLES, type SweepRecord, type SweepRow, sweepRecord } from './sweep-record.ts'
+import { issueFirst, type NewTrial } from './trials.ts'
 
 /** What a sweep is; never changes, so it is kept in memory once read. */
 export interface SweepDefinition {
@@ -33,6 +34,8 @@ export interface NewSweep {
   readonly workdir: string
   /** `folder` when absent. A snapshot must be in the object store, or `createSweep` throws `conflict`. */
   readonly code?: Code
+  /** Issued at once, whatever its method would do; a config may occur several times. */
+  readonly trials?: readonly NewTrial[]
 }
 
 const PROJECT = `
@@ -96,7 +99,8 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
     const change = await SweepChange.begin(tx, id)
     if (change === undefined) throw new Error(`sweep ${id} vanished while it was stored`)
     change.fact({ kind: 'sweep-created', seed: document.seed })
-    await change.store(tx)
+    if (sweep.trials === undefined || sweep.trials.length === 0) await change.store(tx)
+    else await issueFirst(tx, change, sweep.trials)
   })
   const stored = await getSweep(database, id)
   if (stored === undefined) throw new SweepError('not-found', `There is no sweep ${id}.`)

@@ -37,7 +37,9 @@ import { ObjectJanitor } from './objects/object-janitor.ts'
 import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
+import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
+import { addReportRoutes } from './sweeps/report-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
 import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
@@ -150,6 +152,8 @@ export async function buildApi(
       addTokenRoutes(routes, context)
       addSweepRoutes(routes, context)
       addImportanceRoutes(routes, context)
+      addReportRoutes(routes, context)
+      addConfirmRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)

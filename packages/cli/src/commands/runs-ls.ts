@@ -36,8 +36,10 @@ export const command: Command = {
     const now = context.process.now()
     const shown = columns === undefined ? overview(now) : [ID, STATUS, ...fieldColumns(wanted, runs)]
     await context.printRows(runs, shown, (run) => run.id)
-    if (runs.length === 0) context.say('No such runs.')
-    else if (after !== undefined) context.say(`Only the first ${limit}; --limit shows more.`)
+    if (runs.length === 0) {
+      const isAboutMetrics = meant !== undefined && printFilter(meant).includes('metrics.')
+      context.say(`No such runs.${isAboutMetrics ? ' What trials measure is found some seconds later.' : ''}`)
+    } else if (after !== undefined) context.say(`Only the first ${limit}; --limit shows more.`)
     return undefined
   },
 }

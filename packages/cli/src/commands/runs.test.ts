@@ -74,6 +74,12 @@ test('runs ls without columns is an overview, and --json is what the server said
   expect(json.stderr).toContain('Only the first 1')
 })
 
+test('where nothing is found by what was measured, it may be too early', async () => {
+  const routes = { [SEARCH]: () => ({ runs: [], next: null }) }
+  expect((await run(['runs', 'ls', '--filter', 'metrics.a < 1'], routes)).stderr).toContain('some seconds later')
+  expect((await run(['runs', 'ls', '--filter', 'name = a'], routes)).stderr).toBe('No such runs.\n')
+})
+
 test('a mistake in a filter is shown where it is, before anything is asked', async () => {
   const { stderr, code, calls } = await run(['runs', 'ls', '--filter', 'metrcs.a < 1'], {})
   expect(code).toBe(2)

@@ -16,9 +16,10 @@ import {
   typeOf,
 } from './filter.ts'
 import { filterError, quoted } from './filter-error.ts'
-import { type Token, tokensOf } from './filter-tokens.ts'
+import type { Token } from './filter-tokens.ts'
 import { readField } from './read-field.ts'
 import { readMoment, readScalar, readText } from './read-value.ts'
+import { TokenReader } from './token-reader.ts'
 
 const OPERATOR_WORDS = [...TEXT_OPERATORS, 'in', 'not', 'exists', 'missing', 'is'] as const
 const OPERATORS_HINT = 'Operators are = != < <= > >= in, not in, like, ilike, contains, exists and missing.'
@@ -77,61 +78,60 @@ export function parseColumns(source: string): Column[] {
 
 class FilterParser {
   readonly #source: string
-  readonly #tokens: readonly Token[]
-  #at = 0
+  readonly #in: TokenReader
   #depth = 0
   #terms = 0
   #values = 0
 
   constructor(source: string) {
     this.#source = source
-    this.#tokens = tokensOf(source)
+    this.#in = new TokenReader(source)
   }
 
   filter(): Filter {
     const filter = this.#any()
-    if (this.#next.kind === 'end') return filter
-    const isClosing = this.#next.value === ')' && this.#next.kind === 'symbol'
+    if (this.#in.next.kind === 'end') return filter
+    const isClosing = this.#in.next.value === ')' && this.#in.next.kind === 'symbol'
     const hint = isClosing ? 'There is no open parenthesis for it.' : 'Comparisons are joined by `and` or `or`.'
-    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`, hint)
+    throw this.#in.error(this.#in.next, `${quoted(this.#in.next.value)} does not belong here`, hint)
   }
 
   fieldAlone(): Field {
     const field = this.#field()
-    if (this.#next.kind === 'end') return field
-    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`)
+    if (this.#in.next.kind === 'end') return field
+    throw this.#in.error(this.#in.next, `${quoted(this.#in.next.value)} does not belong here`)
   }
 
   order(): OrderTerm[] {
     const terms: OrderTerm[] = []
     do {
       if (terms.length === FILTER_LIMITS.order) {
-        throw this.#error(this.#next, `an order has more than ${FILTER_LIMITS.order} parts`)
+        throw this.#in.error(this.#in.next, `an order has more than ${FILTER_LIMITS.order} parts`)
       }
       const field = this.#field()
-      const descending = this.#takeWord('desc')
-      if (!descending) this.#takeWord('asc')
+      const descending = this.#in.takeWord('desc')
+      if (!descending) this.#in.takeWord('asc')
       terms.push({ field, descending })
-    } while (this.#takeSymbol(','))
-    if (this.#next.kind === 'end') return terms
+    } while (this.#in.takeSymbol(','))
+    if (this.#in.next.kind === 'end') return terms
     const hint = 'An order is such as metrics.val_loss asc, created desc.'
-    throw this.#error(this.#next, `${quoted(this.#next.value)} does not belong here`, hint)
+    throw this.#in.error(this.#in.next, `${quoted(this.#in.next.value)} does not belong here`, hint)
   }
 
   columns(): Column[] {
     const columns: Column[] = []
     do {
       if (columns.length === FILTER_LIMITS.columns) {
-        throw this.#error(this.#next, `there are more than ${FILTER_LIMITS.columns} columns`)
+        throw this.#in.error(this.#in.next, `there are more than ${FILTER_LIMITS.columns} columns`)
       }
-      const all = this.#next.kind === 'word' ? ALL_OF.get(this.#next.value) : undefined
-      if (all !== undefined) this.#at += 1
+      const all = this.#in.next.kind === 'word' ? ALL_OF.get(this.#in.next.value) : undefined
+      if (all !== undefined) this.#in.take()
       columns.push(all === undefined ? this.#field() : { kind: 'all', of: all })
-    } while (this.#takeSymbol(','))
-    if (this.#next.kind === 'end') return columns
-    throw this.#error(
-      this.#next,
-      `${quoted(this.#next.value)} does not belong here`,
+    } while (this.#in.takeSymbol(','))
+    if (this.#in.next.kind === 'end') return columns
+    throw this.#in.error(
+      this.#in.next,
+      `${quoted(this.#in.next.value)} does not belong here`,
       'Columns are separated by commas.',
     )
   }
@@ -143,25 +143,29 @@ class FilterParser {
   #joined(kind: 'and' | 'or', read: () => Filter): Filter {
     const first = read()
     const parts = [first]
-    while (this.#takeWord(kind)) parts.push(read())
+    while (this.#in.takeWord(kind)) parts.push(read())
     return parts.length === 1 ? first : { kind, parts }
   }
 
   #unary(): Filter {
-    const { start } = this.#next
-    if (this.#takeWord('not')) return this.#deeper(start, () => ({ kind: 'not', part: this.#unary() }))
-    if (!this.#takeSymbol('(')) return this.#term()
+    const { start } = this.#in.next
+    if (this.#in.takeWord('not')) return this.#deeper(start, () => ({ kind: 'not', part: this.#unary() }))
+    if (!this.#in.takeSymbol('(')) return this.#term()
     return this.#deeper(start, () => {
       const inner = this.#any()
-      if (this.#takeSymbol(')')) return inner
-      throw this.#error(this.#next, 'the parenthesis is not closed here', 'Comparisons are joined by `and` or `or`.')
+      if (this.#in.takeSymbol(')')) return inner
+      throw this.#in.error(
+        this.#in.next,
+        'the parenthesis is not closed here',
+        'Comparisons are joined by `and` or `or`.',
+      )
     })
   }
 
   #deeper<T>(start: number, read: () => T): T {
     this.#depth += 1
     if (this.#depth > FILTER_LIMITS.depth) {
-      throw this.#error({ start, end: start + 1 }, `the filter is nested deeper than ${FILTER_LIMITS.depth} levels`)
+      throw this.#in.error({ start, end: start + 1 }, `the filter is nested deeper than ${FILTER_LIMITS.depth} levels`)
     }
     const result = read()
     this.#depth -= 1
@@ -169,75 +173,76 @@ class FilterParser {
   }
 
   #term(): Filter {
-    const begin = this.#next
+    const begin = this.#in.next
     this.#terms += 1
     if (this.#terms > FILTER_LIMITS.terms) {
-      throw this.#error(
+      throw this.#in.error(
         begin,
         `the filter has more than ${FILTER_LIMITS.terms} comparisons`,
         'Use `in` for many values.',
       )
     }
     const field = this.#field()
-    const operator = this.#next
+    const operator = this.#in.next
     if (operator.kind === 'symbol') return this.#comparison(field, operator)
-    if (this.#takeWord('exists')) return { kind: 'exists', field }
-    if (this.#takeWord('missing')) return { kind: 'missing', field }
-    if (this.#takeWord('is')) return this.#isNull(field)
-    const negated = this.#takeWord('not')
-    if (this.#takeWord('in')) return this.#list(field, operator, negated)
-    const word = this.#next.kind === 'word' ? this.#next.value.toLowerCase() : ''
+    if (this.#in.takeWord('exists')) return { kind: 'exists', field }
+    if (this.#in.takeWord('missing')) return { kind: 'missing', field }
+    if (this.#in.takeWord('is')) return this.#isNull(field)
+    const negated = this.#in.takeWord('not')
+    if (this.#in.takeWord('in')) return this.#list(field, operator, negated)
+    const word = this.#in.next.kind === 'word' ? this.#in.next.value.toLowerCase() : ''
     const found = TEXT_OPERATORS.find((known) => known === word)
     if (found !== undefined) return this.#text(field, found, negated)
-    const { kind, value } = this.#next
+    const { kind, value } = this.#in.next
     const meant = kind === 'word' ? didYouMean(value, OPERATOR_WORDS) : null
     const what = kind === 'end' ? 'the filter ends' : `${quoted(value)} stands`
     const hint = meant === null ? OPERATORS_HINT : `Did you mean ${quoted(meant)}?`
-    throw this.#error(this.#next, `${what} where an operator should be`, hint)
+    throw this.#in.error(this.#in.next, `${what} where an operator should be`, hint)
   }
 
   #field(): Field {
-    const token = this.#next
-    const isCall = token.kind === 'word' && FUNCTION.test(token.value) && this.#tokens[this.#at + 1]?.value === '('
+    const token = this.#in.next
+    const isCall = token.kind === 'word' && FUNCTION.test(token.value) && this.#in.afterNext?.value === '('
     if (isCall) return this.#summary()
     return this.#plainField('last')
   }
 
   /** `min(metrics.val_loss)`. */
   #summary(): Field {
-    const summary = METRIC_SUMMARIES.find((known) => known === this.#next.value.toLowerCase()) as MetricSummary
-    this.#at += 2
-    const inside = this.#next
+    const summary = METRIC_SUMMARIES.find((known) => known === this.#in.next.value.toLowerCase()) as MetricSummary
+    this.#in.take()
+    this.#in.take()
+    const inside = this.#in.next
     const field = this.#plainField(summary)
     if (field.kind !== 'metric') {
-      throw this.#error(inside, `${summary}() takes a metric`, `Write ${summary}(metrics.NAME).`)
+      throw this.#in.error(inside, `${summary}() takes a metric`, `Write ${summary}(metrics.NAME).`)
     }
-    if (!this.#takeSymbol(')')) throw this.#error(this.#next, `${summary}( is not closed here`)
+    if (!this.#in.takeSymbol(')')) throw this.#in.error(this.#in.next, `${summary}( is not closed here`)
     return field
   }
 
   #plainField(summary: MetricSummary): Field {
-    const token = this.#next
+    const token = this.#in.next
     if (token.kind !== 'word') {
       const what = token.kind === 'end' ? 'the filter ends' : `${quoted(token.value)} stands`
       const hint = token.kind === 'end' ? undefined : 'The field comes first: metrics.val_loss < 0.3.'
-      throw this.#error(token, `${what} where a field should be`, hint)
+      throw this.#in.error(token, `${what} where a field should be`, hint)
     }
-    this.#at += 1
-    const behind = this.#next
+    this.#in.take()
+    const behind = this.#in.next
     const isQuotedName =
       (behind.kind === 'name' || behind.kind === 'text') && behind.start === token.end && /^[^.]+\.$/.test(token.value)
-    if (isQuotedName) this.#at += 1
+    if (isQuotedName) this.#in.take()
     return readField(this.#source, token, isQuotedName ? behind : undefined, summary)
   }
 
   #comparison(field: Field, token: Token): Filter {
     const operator = SYMBOLS.get(token.value)
     if (operator === undefined) {
-      throw this.#error(token, `${quoted(token.value)} stands where an operator should be`, OPERATORS_HINT)
+      throw this.#in.error(token, `${quoted(token.value)} stands where an operator should be`, OPERATORS_HINT)
     }
-    this.#at += 1
-    const value = this.#take()
+    this.#in.take()
+    const value = this.#in.take()
     const type = typeOf(field)
     if (type === 'time') {
       return { kind: 'time', field: field as TimeField, operator, value: readMoment(this.#source, value) }
@@ -249,69 +254,42 @@ class FilterParser {
         type === 'tag'
           ? 'Tags are texts; compare them with =, !=, in, like or contains.'
           : 'Texts are compared with =, !=, in, like or contains.'
-      throw this.#error(token, `${token.value} compares numbers only`, hint)
+      throw this.#in.error(token, `${token.value} compares numbers only`, hint)
     }
     return { kind: 'compare', field, operator, value: scalar }
   }
 
   #list(field: Field, operator: Token, negated: boolean): Filter {
     const type = typeOf(field)
-    if (type === 'time') throw this.#error(operator, 'a time is in no list', 'Compare it with <, <=, > or >=.')
-    if (!this.#takeSymbol('(')) {
-      throw this.#error(this.#next, 'the values of `in` stand in parentheses', 'Write in ("adam", "sgd").')
+    if (type === 'time') throw this.#in.error(operator, 'a time is in no list', 'Compare it with <, <=, > or >=.')
+    if (!this.#in.takeSymbol('(')) {
+      throw this.#in.error(this.#in.next, 'the values of `in` stand in parentheses', 'Write in ("adam", "sgd").')
     }
     const values: Scalar[] = []
     do {
       this.#values += 1
       if (this.#values > FILTER_LIMITS.values) {
-        throw this.#error(this.#next, `the lists of the filter have more than ${FILTER_LIMITS.values} values`)
+        throw this.#in.error(this.#in.next, `the lists of the filter have more than ${FILTER_LIMITS.values} values`)
       }
-      values.push(readScalar(this.#source, this.#take(), type))
-    } while (this.#takeSymbol(','))
-    if (this.#takeSymbol(')')) return { kind: 'in', field, negated, values }
-    throw this.#error(this.#next, 'the list is not closed here', 'Values are separated by commas.')
+      values.push(readScalar(this.#source, this.#in.take(), type))
+    } while (this.#in.takeSymbol(','))
+    if (this.#in.takeSymbol(')')) return { kind: 'in', field, negated, values }
+    throw this.#in.error(this.#in.next, 'the list is not closed here', 'Values are separated by commas.')
   }
 
   #text(field: Field, operator: TextOperator, negated: boolean): Filter {
     const type = typeOf(field)
     if (type !== 'text' && type !== 'tag' && type !== 'param') {
-      throw this.#error(this.#next, `${operator} looks into texts, and this is none`)
+      throw this.#in.error(this.#in.next, `${operator} looks into texts, and this is none`)
     }
-    this.#at += 1
-    return { kind: 'text', field, operator, negated, pattern: readText(this.#source, this.#take()) }
+    this.#in.take()
+    return { kind: 'text', field, operator, negated, pattern: readText(this.#source, this.#in.take()) }
   }
 
   /** MLflow's and SQL's `is null` and `is not null`. */
   #isNull(field: Field): Filter {
-    const negated = this.#takeWord('not')
-    if (this.#takeWord('null')) return { kind: negated ? 'exists' : 'missing', field }
-    throw this.#error(this.#next, '`is` is followed by `null` or `not null`', 'Values are compared with =.')
-  }
-
-  get #next(): Token {
-    return this.#tokens[this.#at]!
-  }
-
-  /** The end stays where it is. */
-  #take(): Token {
-    const token = this.#next
-    if (token.kind !== 'end') this.#at += 1
-    return token
-  }
-
-  #takeWord(word: string): boolean {
-    const isIt = this.#next.kind === 'word' && this.#next.value.toLowerCase() === word
-    if (isIt) this.#at += 1
-    return isIt
-  }
-
-  #takeSymbol(symbol: string): boolean {
-    const isIt = this.#next.kind === 'symbol' && this.#next.value === symbol
-    if (isIt) this.#at += 1
-    return isIt
-  }
-
-  #error(span: { start: number; end: number }, message: string, hint?: string) {
-    return filterError(this.#source, span, message, hint)
+    const negated = this.#in.takeWord('not')
+    if (this.#in.takeWord('null')) return { kind: negated ? 'exists' : 'missing', field }
+    throw this.#in.error(this.#in.next, '`is` is followed by `null` or `not null`', 'Values are compared with =.')
   }
 }

@@ -122,8 +122,21 @@ export const TrialView = z.strictObject({
 })
 export type TrialView = z.infer<typeof TrialView>
 
+/** What the newest confirmation of the sweep says of a trial's config; see `Confirmation`. */
+export const ConfirmedMean = z.strictObject({
+  sweep: SweepId,
+  metric: z.string(),
+  runs: z.int(),
+  mean: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  group: z.string(),
+})
+export type ConfirmedMean = z.infer<typeof ConfirmedMean>
+
 export const LeaderboardRow = TrialView.extend({
   rank: z.int().nullable(),
+  confirmed: ConfirmedMean.optional(),
   /** With several objectives: no feasible trial that has ended is better by one of them and as good by the others. */
   front: z.boolean().optional(),
 })
