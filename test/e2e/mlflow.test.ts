@@ -9,7 +9,7 @@ import type { RunArtifactList } from '@sweep/spec/wire/tracking/artifacts'
 import type { MetricHistory } from '@sweep/spec/wire/tracking/metrics'
 import type { RunDetail, RunList } from '@sweep/spec/wire/tracking/runs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { TestServer, waitFor } from '../support/server.ts'
+import { sweep, TestServer, waitFor } from '../support/server.ts'
 import { allFacts, createSweep, finished, getTrial } from '../support/sweeps.ts'
 
 let server: TestServer
@@ -72,9 +72,9 @@ test.skipIf(python === undefined)(
   "MLflow's own Python client logs to its trial, unchanged (SWEEP_TEST_MLFLOW_PYTHON names a Python that has it)",
   async () => {
     const id = await createSweep(server, sweepOf(`${python}, mlflow-python.py`, '[0.5]'))
-    const sweep = await finished(server, id)
+    const ended = await finished(server, id)
     const trial = await getTrial(server, id, 1)
-    expect(sweep, JSON.stringify(trial)).toMatchObject({ state: 'completed', best: { trial: 1, value: 0.7 } })
+    expect(ended, JSON.stringify(trial)).toMatchObject({ state: 'completed', best: { trial: 1, value: 0.7 } })
     expect(trial).toMatchObject({ state: 'completed', reports: 5 })
     const own = await run(`${id}-1`)
     expect(own).toMatchObject({ status: 'completed', params: { x: 0.5, opt: 'adam' }, tags: { team: 'vision' } })
@@ -93,6 +93,24 @@ test('a sweep that names a server of its own, or none, is left alone', async () 
     },
   )
   expect(await Promise.all(values)).toEqual([0, 1, 4])
+})
+
+test("a trial's program that logs while the server dies and comes back has reported each of its metrics once", async () => {
+  const own = await TestServer.start({ slots: 1 })
+  try {
+    const id = await createSweep(own, sweepOf('python3, mlflow-requests.py', '[0.5]'))
+    const reports = async () => (await allFacts(own, id)).filter((fact) => fact.kind === 'report')
+    await waitFor(async () => (await reports()).length >= 2)
+    await own.kill()
+    await own.start()
+    expect(await finished(own, id)).toMatchObject({ state: 'completed', best: { trial: 1, value: 0.7 } })
+    expect(await getTrial(own, id, 1)).toMatchObject({ state: 'completed', attempts: 1, reports: 5 })
+    expect((await reports()).map((fact) => fact.kind === 'report' && fact.step)).toEqual([1, 2, 3, 4, 5])
+    const replay = await sweep(['replay', id], { env: await own.environment() })
+    expect([replay.status, replay.stderr]).toEqual([0, expect.any(String)])
+  } finally {
+    await own.remove()
+  }
 })
 
 test('of 16 writers that repeat themselves until they are answered nothing is lost or doubled, however often the server dies', async () => {
