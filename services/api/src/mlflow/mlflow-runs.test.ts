@@ -508,6 +508,94 @@ describe('callers', () => {
     expect((await user.send('GET', '/api/2.0/mlflow/runs/get')).status).toBe(400)
   })
 
+  test('who send nonsense hear that it is, wherever they send it', async () => {
+    const experiment = await newExperiment()
+    const id = await newRun({ experiment_id: experiment })
+    const posts = [
+      ...[
+        'create',
+        'update',
+        'delete',
+        'restore',
+        'log-parameter',
+        'log-metric',
+        'log-batch',
+        'set-tag',
+        'delete-tag',
+      ].map((call) => `runs/${call}`),
+      ...[
+        'runs/log-inputs',
+        'runs/outputs',
+        'runs/log-model',
+        'runs/search',
+        'experiments/search',
+        'experiments/create',
+      ],
+      ...[
+        'experiments/update',
+        'experiments/delete',
+        'experiments/set-experiment-tag',
+        'logged-models',
+        'logged-models/search',
+      ],
+    ]
+    const long = 'x'.repeat(10_000)
+    const values = [
+      null,
+      [],
+      'text',
+      7,
+      {},
+      { run_id: {} },
+      { run_id: [id] },
+      { run_id: long },
+      { experiment_id: long },
+    ]
+    const fields = [
+      'key',
+      'value',
+      'metrics',
+      'params',
+      'tags',
+      'name',
+      'filter',
+      'start_time',
+      'status',
+      'page_token',
+      'timestamp',
+    ]
+    const odd = [-1e300, long, { a: [] }, [[]], '\u0000', '\ud800', "'; --", true]
+    const more = fields.flatMap((field) =>
+      odd.map((value) => ({ run_id: id, experiment_id: experiment, [field]: value })),
+    )
+    const seen = new Set<number>()
+    for (const path of posts) {
+      for (const body of [...values, ...more]) {
+        const reply = await user.post(path, body as object)
+        expect([path, JSON.stringify(body).slice(0, 100), reply.status]).toEqual([
+          path,
+          expect.any(String),
+          expect.toSatisfy((code: number) => code < 500),
+        ])
+        if (reply.status !== 200) expect(reply.body.error_code).toMatch(/^[A-Z_]+$/)
+        seen.add(reply.status)
+      }
+    }
+    expect([...seen].sort()).toEqual([200, 400])
+    for (const call of [
+      'runs/get',
+      'experiments/get',
+      'experiments/get-by-name',
+      'metrics/get-history',
+      'artifacts/list',
+    ]) {
+      for (const value of [long, '\0', '🦊', '../..']) {
+        const query = { run_id: value, experiment_id: value, experiment_name: value, metric_key: value, path: value }
+        expect((await user.get(call, query)).status).toBeLessThan(500)
+      }
+    }
+  })
+
   test("of MLflow's page find the same under its own address", async () => {
     const id = await newRun()
     const page = new MlflowCaller(api, api.tokens.viewer, '/ajax-api/2.0/mlflow')
