@@ -9,7 +9,7 @@ import type { App } from '../http/app.ts'
 import { mlflowExperiment } from './mlflow-entities.ts'
 import { MlflowError } from './mlflow-error.ts'
 import { DEFAULT_PROJECT, experimentNamed, requireExperiment, trialScope } from './mlflow-scope.ts'
-import { ExperimentReference, listOf, recordOf, Tag } from './mlflow-values.ts'
+import { ExperimentReference, listOf, plain, recordOf, Tag } from './mlflow-values.ts'
 
 const ExperimentName = z.string().min(1).max(200)
 const Create = z.object({
@@ -26,7 +26,7 @@ export function addMlflowExperimentRoutes(app: App, context: ApiContext): void {
 
   app.get(
     '/experiments/get-by-name',
-    { config: READ, schema: { hide: true, querystring: z.object({ experiment_name: z.string().min(1).max(5000) }) } },
+    { config: READ, schema: { hide: true, querystring: z.object({ experiment_name: plain(5000).min(1) }) } },
     async (request) => {
       const { experiment_name: name } = request.query
       const experiment = await experimentNamed(context, request.principal, name)

@@ -9,7 +9,7 @@ import { MetricsLog } from './log-mlflow-metrics.ts'
 import { mlflowMetric } from './mlflow-entities.ts'
 import { logMlflowParams } from './mlflow-params.ts'
 import { requireRun } from './mlflow-scope.ts'
-import { Int64, listOf, Metric, Param, RunReference, recordOf, runIdOf, Tag } from './mlflow-values.ts'
+import { Int64, listOf, Metric, Param, plain, RunReference, recordOf, runIdOf, Tag } from './mlflow-values.ts'
 
 /** MLflow's own limits. */
 const BATCH_METRICS = 1000
@@ -26,7 +26,7 @@ const Batch = RunReference.extend({
   error: `a batch has at most ${BATCH_ALL} metrics, params and tags together`,
 })
 const History = RunReference.extend({
-  metric_key: z.string().min(1).max(1000),
+  metric_key: plain(1000).min(1),
   max_results: Int64.nullish(),
   page_token: z.string().max(500).nullish(),
 })

@@ -16,7 +16,7 @@ import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { listFolder } from './list-folder.ts'
 import { pairs } from './mlflow-entities.ts'
 import { requireExperiment, requireRun, trialScope } from './mlflow-scope.ts'
-import { Int64, listOf, Param, recordOf, runIdOf, Tag } from './mlflow-values.ts'
+import { Int64, listOf, Param, plain, recordOf, runIdOf, Tag } from './mlflow-values.ts'
 
 const STATUSES = {
   pending: 'LOGGED_MODEL_PENDING',
@@ -37,11 +37,11 @@ const Create = z.object({
   params: listOf(Param, 1000),
   tags: listOf(Tag, 1000),
 })
-const ModelPath = z.object({ id: z.string().max(100) })
+const ModelPath = z.object({ id: plain(100) })
 const TagPath = ModelPath.extend({ key: z.string().max(250) })
 const Search = z.object({
   experiment_ids: z.array(z.string().max(500)).max(1000).nullish(),
-  filter: z.string().max(10_000).nullish(),
+  filter: plain(10_000).nullish(),
   max_results: Int64.nullish(),
   order_by: z.array(z.object({ field_name: z.string(), ascending: z.boolean().nullish() })).nullish(),
   page_token: z.string().max(500).nullish(),
@@ -140,7 +140,7 @@ export function addMlflowModelRoutes(app: App, context: ApiContext): void {
       schema: {
         hide: true,
         params: ModelPath,
-        querystring: z.object({ artifact_directory_path: z.string().nullish() }),
+        querystring: z.object({ artifact_directory_path: plain(1024).nullish() }),
       },
     },
     async (request) => {

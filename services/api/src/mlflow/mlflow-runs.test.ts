@@ -594,6 +594,14 @@ describe('callers', () => {
         expect((await user.get(call, query)).status).toBeLessThan(500)
       }
     }
+    const models = [
+      'logged-models/%00',
+      'logged-models/%F0%9F',
+      'logged-models/m-1/artifacts/directories?artifact_directory_path=%00',
+    ]
+    for (const path of models) expect((await user.send('GET', `/api/2.0/mlflow/${path}`)).status).toBeLessThan(500)
+    const filter = "source_run_id = '\0'"
+    expect((await user.post('logged-models/search', { experiment_ids: [experiment], filter })).status).toBe(400)
   })
 
   test("of MLflow's page find the same under its own address", async () => {

@@ -31,6 +31,10 @@ const PARAM_CHARACTERS = 65_536
 
 const text = (most: number) => z.string().max(most)
 
+/** For what the database is asked by, which knows no NUL and no halves of characters. */
+export const plain = (most: number) =>
+  text(most).refine((value) => !/[\0\p{Surrogate}]/u.test(value), { error: 'must be text without NUL' })
+
 export const Metric = z.object({
   key: MetricKey,
   value: Double,
