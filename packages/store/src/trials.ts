@@ -73,6 +73,26 @@ export async function createTrials(database: Database, request: CreateTrials): P
   })
 }
 
+/**
+ * Issues the first configs of a sweep that is being stored, and stores its facts so far with them. The controller makes the
+ * tickets.
+ * @returns those that its budget or another of the same config leave no place for
+ */
+export async function issueFirst(
+  tx: Queryable,
+  change: SweepChange,
+  configs: readonly Config[],
+): Promise<readonly Refused[]> {
+  // The one fact that there is: that the sweep was made.
+  const issue = new Issue(change, new Map(), change.sweep.fact_seq + 1, false)
+  for (const [index, config] of configs.entries()) {
+    issue.add({ config, source: 'user', reason: 'came with the sweep' }, index)
+  }
+  if (issue.created.length === 0) await change.store(tx)
+  else await issue.store(tx, 0)
+  return issue.refused
+}
+
 export type EnqueueResult =
   | { readonly result: 'created'; readonly number: number; readonly attempt: QueuedAttempt }
   | { readonly result: 'duplicate'; readonly number: number }

@@ -1,5 +1,5 @@
 import { type Client, createClient } from '@sweep/client/client'
-import type { SweepId } from '@sweep/spec/ids'
+import { SweepId } from '@sweep/spec/ids'
 import {
   AgentList,
   FactPage,
@@ -85,6 +85,27 @@ describe('what the client gets has the shape that the schemas say', () => {
       workdir: '/tmp/digits',
     })
     await expect(client.createSweep(warm([other.sweep.id]))).rejects.toMatchObject({ code: 'invalid-document' })
+  })
+
+  test('a sweep may bring its id and its first configs; a second one of that id is refused', async () => {
+    const source = 'parameters: {lr: {min: 0.0, max: 1.0}, kind: {values: [a, b]}}\ncommand: [true]\nmethod: random\n'
+    const body = { id: '0wn1d00000', source, workdir: '/', configs: [{ lr: 0.5, kind: 'b' }] } as const
+    const given = { ...body, id: SweepId.parse(body.id), configs: [...body.configs] }
+    expect((await client.createSweep(given)).sweep).toMatchObject({ id: given.id, trials: { queued: 1 } })
+    expect(await client.getTrial(given.id, 1)).toMatchObject({ config: { lr: 0.5, kind: 'b' }, source: 'user' })
+    await expect(client.createSweep(given)).rejects.toMatchObject({ code: 'conflict' })
+    const wrong = {
+      ...given,
+      id: undefined,
+      configs: [
+        { lr: 0.5, kind: 'b' },
+        { lr: 'much', kind: 'a' },
+      ],
+    }
+    await expect(client.createSweep(wrong)).rejects.toMatchObject({
+      code: 'invalid-request',
+      message: expect.stringMatching(/^configs\[1\]: .*lr/),
+    })
   })
 
   test('the leaderboard: best first, then what never had a finite value', async () => {

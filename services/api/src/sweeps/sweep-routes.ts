@@ -3,6 +3,7 @@ import type { Diagnostic } from '@sweep/spec/document/diagnostic'
 import { requireDocument } from '@sweep/spec/document/parse-document'
 import { SweepError } from '@sweep/spec/errors'
 import { newId, SweepId } from '@sweep/spec/ids'
+import type { Config, SearchSpace } from '@sweep/spec/search-space'
 import { SWEEP_STATES } from '@sweep/spec/sweep-state'
 import {
   ChangeSweep,
@@ -25,6 +26,7 @@ import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { checkedConfig } from '../trials/checked-config.ts'
 import { codeOf } from './sweep-code.ts'
 import { factView, sweepDetail, sweepView } from './sweep-view.ts'
 import { withEarlierSweeps } from './warm-start.ts'
@@ -102,10 +104,11 @@ export function addSweepRoutes(app: App, context: ApiContext): void {
       const { source, file, workdir } = request.body
       const { document: written, warnings } = readDocument(request.body, randomBytes)
       const document = await withEarlierSweeps(database, written)
-      const id = SweepId.parse(newId(randomBytes))
+      const id = request.body.id ?? SweepId.parse(newId(randomBytes))
       const name = document.name ?? nameFrom(file, workdir)
       const code = codeOf(document, request.body.code)
-      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code })
+      const configs = firstConfigs(document.space, request.body.configs)
+      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code, configs })
       notifier.tell('sweep_changed', [id])
       log.info({ sweepId: id, by: principalName(request.principal) }, 'sweep created')
       return reply.status(201).send({ sweep: sweepView(sweep), warnings })
@@ -210,6 +213,11 @@ function readDocument(body: z.output<typeof ValidateSweep>, randomBytes: ApiCont
   const newSeed = () => Buffer.from(randomBytes(4)).readUInt32BE(0) >>> 1
   const { document, warnings } = requireDocument(body.source, { file: body.file, overrides: body.overrides, newSeed })
   return { document, warnings: warnings.map(warningOf) }
+}
+
+/** @throws SweepError `invalid-request` naming the config and the parameter */
+function firstConfigs(space: SearchSpace, configs: readonly Config[]): Config[] {
+  return configs.map((config, index) => checkedConfig(space, config, `configs[${index}]`))
 }
 
 function warningOf({ message, hint, path, line, column }: Diagnostic): Warning {
