@@ -91,6 +91,8 @@ export type SweepView = z.infer<typeof SweepView>
 export const SweepDetail = SweepView.extend({
   document: SweepDocument,
   source: z.string(),
+  /** What error positions in `source` call it. */
+  file: z.string().optional(),
   workdir: z.string(),
   code: Code,
 })
