@@ -1,6 +1,12 @@
 import { CONDITION_TYPES, type Condition } from './resource.ts'
 
-export type NewCondition = Pick<Condition, 'status' | 'reason' | 'message'>
+export interface NewCondition {
+  readonly status: Condition['status']
+  /** One word. */
+  readonly reason: string
+  /** May be empty. */
+  readonly message: string
+}
 export type Conditions = { readonly [type in Condition['type']]?: NewCondition }
 
 /** More would not be read, and an object has a limit. */
@@ -22,8 +28,9 @@ export function withConditions(
     const change = changes[type]
     if (change === undefined) return old === undefined ? [] : [old]
     const lastTransitionTime = old?.status === change.status ? old.lastTransitionTime : now
-    const message = shortened(change.message, LONGEST_MESSAGE)
-    return [{ type, ...change, message, observedGeneration: generation, lastTransitionTime }]
+    const { status, reason } = change
+    const message = change.message === '' ? {} : { message: shortened(change.message, LONGEST_MESSAGE) }
+    return [{ type, status, reason, ...message, observedGeneration: generation, lastTransitionTime }]
   })
 }
 

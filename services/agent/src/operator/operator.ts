@@ -45,7 +45,8 @@ export class Operator {
   readonly #closed = new AbortController()
   readonly #monitoring: OperatorMonitoring
   readonly #following: Promise<void>
-  #clusterTrouble: string | undefined
+  /** By the path of the collection that it is about. */
+  readonly #clusterTrouble = new Map<string, string>()
   #serverTrouble: string | undefined
 
   constructor(options: OperatorOptions) {
@@ -66,9 +67,9 @@ export class Operator {
 
   /** Why it can't do its work now, in words; undefined while it can. */
   whyUnhealthy(): string | undefined {
-    if (!this.#informers.every(({ isListed }) => isListed)) {
-      return this.#clusterTrouble ?? 'the resources of the cluster have not been listed yet'
-    }
+    const [trouble] = this.#clusterTrouble
+    if (trouble !== undefined) return trouble.join(': ')
+    if (!this.#informers.every(({ isListed }) => isListed)) return 'the resources have not been listed yet'
     return this.#serverTrouble
   }
 
@@ -85,11 +86,10 @@ export class Operator {
       client: this.#options.kube,
       ...{ path, labelSelector: '', schema: Resource },
       onChange: (resource, isGone) => this.#changed(resource, isGone),
-      onListed: () => {
-        this.#clusterTrouble = undefined
-      },
+      onListed: () => undefined,
+      onWatching: () => this.#clusterTrouble.delete(path),
       onTrouble: (err) => {
-        this.#clusterTrouble = `${path}: ${err instanceof Error ? err.message : String(err)}`
+        this.#clusterTrouble.set(path, err instanceof Error ? err.message : String(err))
         this.#options.log.warn({ err, path }, 'trouble with the cluster')
       },
     })

@@ -34,3 +34,9 @@ export function listed(problems: readonly string[]): string {
   const more = problems.length - MOST_PROBLEMS
   return [...problems.slice(0, MOST_PROBLEMS), ...(more > 0 ? [`and ${more} more`] : [])].join('\n')
 }
+
+/** In one line, for a table. */
+export function firstOf(problems: readonly string[]): string {
+  const [first = ''] = problems
+  return problems.length > 1 ? `${first} (and ${problems.length - 1} more)` : first
+}

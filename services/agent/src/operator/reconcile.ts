@@ -5,7 +5,7 @@ import type { SweepDetail, SweepView } from '@sweep/spec/wire/api'
 import type { Conditions, NewCondition } from './conditions.ts'
 import { letGo } from './let-go.ts'
 import { findSweep, isOurs, type ReconcileDeps, SYNCED, tell, unsynced, writeStatus } from './looking.ts'
-import { isTheAuthors, listed, problemsOf, textOf } from './problems.ts'
+import { firstOf, isTheAuthors, listed, problemsOf, textOf } from './problems.ts'
 import { renderExperiment } from './render-experiment.ts'
 import { renderSweep } from './render-sweep.ts'
 import type { Refused, Rendered } from './rendered.ts'
@@ -179,7 +179,7 @@ async function refuse(resource: Resource, problems: readonly string[], deps: Rec
   const Accepted: NewCondition = { status: 'False', reason: 'Invalid', message }
   const Complete: NewCondition = { status: 'False', reason: 'Invalid', message: 'There is no sweep.' }
   const conditions = { Accepted, Complete, Synced: SYNCED }
-  await writeStatus(resource, { phase: 'Invalid', message, conditions, isObserved: true }, deps)
+  await writeStatus(resource, { phase: 'Invalid', message: firstOf(problems), conditions, isObserved: true }, deps)
   await tell(resource, { type: 'Warning', reason: 'Invalid', message }, deps)
   return undefined
 }

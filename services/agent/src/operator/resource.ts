@@ -18,7 +18,8 @@ export const Condition = z.object({
   type: z.enum(CONDITION_TYPES),
   status: z.enum(['True', 'False', 'Unknown']),
   reason: z.string(),
-  message: z.string(),
+  /** Never empty: API servers of 1.20 take an empty text for null, and refuse it. */
+  message: z.string().optional(),
   observedGeneration: z.int(),
   /** RFC 3339. */
   lastTransitionTime: z.string(),
@@ -56,7 +57,7 @@ export const Resource = z.object({
     deletionTimestamp: z.string().optional(),
   }),
   spec: z.record(z.string(), Json),
-  status: Status,
+  status: Status.prefault({}),
 })
 export type Resource = z.infer<typeof Resource>
 

@@ -43,14 +43,14 @@ export type WrittenStatus = { readonly [key: string]: unknown }
 export function statusOf(resource: Resource, outcome: Outcome, now: string): WrittenStatus {
   const { status: before, metadata } = resource
   const { sweep } = outcome
-  const written = (before.written ?? {}) as WrittenStatus
+  const { message: _, ...written } = (before.written ?? {}) as WrittenStatus
   const generation = outcome.isObserved ? metadata.generation : before.observedGeneration
   const message = outcome.message ?? sweep?.reason ?? ''
   return {
     ...(sweep === undefined ? written : {}),
     ...(generation === undefined ? {} : { observedGeneration: generation }),
     phase: sweep === undefined ? (outcome.phase ?? before.phase ?? 'Pending') : phaseOf(sweep),
-    message: shortened(message, LONGEST_MESSAGE),
+    ...(message === '' ? {} : { message: shortened(message, LONGEST_MESSAGE) }),
     ...(sweep === undefined ? {} : sweepPart(sweep)),
     ...(sweep === undefined
       ? {}
@@ -90,7 +90,13 @@ function trialsOf({ trials, best, metric, budget }: SweepView): WrittenStatus {
   return {
     trials,
     progress,
-    best: { trial: best.trial, metric: metric?.name ?? '', ...finite('value', best.value), text, config: best.config },
+    best: {
+      trial: best.trial,
+      ...(metric && { metric: metric.name }),
+      ...finite('value', best.value),
+      text,
+      config: best.config,
+    },
   }
 }
 
