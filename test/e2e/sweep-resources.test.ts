@@ -280,7 +280,7 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
     const command = [
       'sh',
       '-c',
-      'echo "step=1 val_loss=$PARAM_loss"; echo "$GREETING ${PARAM_run-unnamed}"; test "$PARAM_loss" != 9',
+      'echo "step=1 val_loss=$PARAM_loss"; echo "$GREETING <$PARAM_run>"; test "$PARAM_loss" != 9',
     ]
     await apply('Experiment', 'three', {
       projectRef: { name: 'vision' },
@@ -312,7 +312,7 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
     expect(await getSweep(server, id)).toMatchObject({ project: 'vision', trials: { completed: 2, failed: 1 } })
     expect((await getSweep(server, id)).document.resources).toMatchObject({ gpus: 1 })
     const log = await server.call<{ text: string }>('GET', `/sweeps/${id}/trials/1/logs`)
-    expect(log.text).toContain('hello unnamed')
+    expect(log.text).toContain('hello <>')
     expect((await allTrials(server, id)).map(({ config }) => config['loss'])).toEqual([0.1, 0.5, 9])
     expect((await kubectl('get', 'exp')).split('\n')[1]).toMatch(/^three +Completed +0 +2 +1 +the "low" one 🎉/u)
     await expectConsistent(server, [id])
@@ -322,7 +322,7 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
 
   test('runs of an Experiment may have different parameters, and the same', async () => {
     await apply('Experiment', 'mixed', {
-      template: { image: BUSYBOX, command: ['sh', '-c', 'echo "$PARAM_run: ${PARAM_lr-none} ${PARAM_depth-none}"'] },
+      template: { image: BUSYBOX, command: ['sh', '-c', 'echo "$PARAM_run: <$PARAM_lr> <$PARAM_depth>"'] },
       runs: [
         { name: 'baseline' },
         { name: 'once', parameters: { lr: 0.1 } },
@@ -338,10 +338,10 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
       [1, 2, 3, 4].map((trial) => server.call<{ text: string }>('GET', `/sweeps/${sweepId}/trials/${trial}/logs`)),
     )
     expect(logs.map(({ text }) => text.trim())).toEqual([
-      'baseline: none none',
-      'once: 0.1 none',
-      'twice: 0.1 none',
-      'deep: 0.1 3',
+      'baseline: <> <>',
+      'once: <0.1> <>',
+      'twice: <0.1> <>',
+      'deep: <0.1> <3>',
     ])
     await kubectl('delete', 'exp/mixed', '--timeout=20s')
   }, 200_000)
