@@ -9,7 +9,7 @@ import { firstOf, isTheAuthors, listed, problemsOf, textOf } from './problems.ts
 import { renderExperiment } from './render-experiment.ts'
 import { renderSweep } from './render-sweep.ts'
 import type { Refused, Rendered } from './rendered.ts'
-import { fileOf, type Resource, sweepIdOf } from './resource.ts'
+import { type Condition, fileOf, type Resource, sweepIdOf } from './resource.ts'
 import { fixedChanges, limitChanges } from './spec-change.ts'
 import { completion } from './status.ts'
 
@@ -29,20 +29,21 @@ export async function reconcile(resource: Resource, deps: ReconcileDeps): Promis
   const { metadata, status } = resource
   if (metadata.deletionTimestamp !== undefined) return letGo(resource, deps)
   if (status.observedGeneration === metadata.generation && isSettled(resource)) return undefined
+  // First of all, so that no sweep goes on when its resource is deleted at this very moment.
+  const held = await deps.resources.hold(resource)
   try {
-    return await follow(resource, deps)
+    return await follow(held, deps)
   } catch (error) {
-    if (error instanceof SweepError) await writeStatus(resource, unsynced(error), deps)
+    if (error instanceof SweepError) await writeStatus(held, unsynced(error), deps)
     throw error
   }
 }
 
 /** Over, or refused: nothing but a change of its spec makes a difference. */
 function isSettled({ status }: Resource): boolean {
-  const [accepted, , complete] = (['Accepted', 'Synced', 'Complete'] as const).map((type) =>
-    status.conditions.find((condition) => condition.type === type),
-  )
-  return complete?.status === 'True' || (accepted?.status === 'False' && status.sweepId === undefined)
+  const has = (type: Condition['type'], wanted: Condition['status']) =>
+    status.conditions.some((condition) => condition.type === type && condition.status === wanted)
+  return has('Complete', 'True') || (has('Accepted', 'False') && status.sweepId === undefined)
 }
 
 async function follow(resource: Resource, deps: ReconcileDeps): Promise<number | undefined> {
@@ -63,8 +64,6 @@ async function make(
   deps: ReconcileDeps,
 ): Promise<number | undefined> {
   const { client, resources, log } = deps
-  // First of all, so that no sweep goes on when its resource is deleted at this very moment.
-  const held = await resources.hold(resource)
   let sweep: SweepView
   let warnings: readonly string[] = []
   try {
@@ -79,23 +78,23 @@ async function make(
     sweep = created.sweep
     warnings = created.warnings.slice(0, MOST_WARNINGS).map(textOf)
   } catch (error) {
-    if (isTheAuthors(error)) return refuse(held, problemsOf(error), deps)
+    if (isTheAuthors(error)) return refuse(resource, problemsOf(error), deps)
     if (!(error instanceof SweepError && error.code === 'conflict')) throw error
     // Another operator was faster; or what was asked for is in conflict with something else.
     const found = await findSweep(id, deps)
-    if (found === undefined) return refuse(held, problemsOf(error), deps)
-    return keep(held, found, { document, configs }, deps)
+    if (found === undefined) return refuse(resource, problemsOf(error), deps)
+    return keep(resource, found, { document, configs }, deps)
   }
   const { namespace, name } = resource.metadata
   log.info({ kind: resource.kind, namespace, name, sweepId: id }, 'sweep created')
-  if ((await resources.read(held)) === undefined) {
+  if ((await resources.read(resource)) === undefined) {
     // A resource that another operator let go of meanwhile has nobody left to cancel its sweep.
     await client.controlSweep(id, 'cancel')
     return undefined
   }
-  await tell(held, { type: 'Normal', reason: 'Created', message: `made sweep ${id}` }, deps)
-  for (const message of warnings) await tell(held, { type: 'Warning', reason: 'Noticed', message }, deps)
-  return show(held, sweep, { accepted: ACCEPTED, warnings, isObserved: true }, deps)
+  await tell(resource, { type: 'Normal', reason: 'Created', message: `made sweep ${id}` }, deps)
+  for (const message of warnings) await tell(resource, { type: 'Warning', reason: 'Noticed', message }, deps)
+  return show(resource, sweep, { accepted: ACCEPTED, warnings, isObserved: true }, deps)
 }
 
 /** The sweep is there: its limits are made those of the spec, and the status what it is. */
