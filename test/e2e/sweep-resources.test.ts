@@ -8,7 +8,7 @@ import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../support/cluster.ts'
 import { expectConsistent } from '../support/consistent.ts'
 import { BUSYBOX } from '../support/docker.ts'
 import { TestOperator, TestProxy } from '../support/operator.ts'
-import { ROOT, TestServer, waitFor } from '../support/server.ts'
+import { ROOT, sweep, TestServer, waitFor } from '../support/server.ts'
 import { allTrials, getSweep } from '../support/sweeps.ts'
 
 const namespace = `resources-${process.pid}`
@@ -125,9 +125,9 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
       best: { metric: 'val_loss', config: { x: expect.any(Number) } },
     })
     const id = status.sweepId ?? ''
-    const sweep = await getSweep(server, id)
-    expect(sweep).toMatchObject({ name: 'whole', state: 'completed', best: { value: status.best?.value } })
-    expect(sweep.document).toMatchObject({ launcher: 'kubernetes', kubernetes: { namespace } })
+    const made = await getSweep(server, id)
+    expect(made).toMatchObject({ name: 'whole', state: 'completed', best: { value: status.best?.value } })
+    expect(made.document).toMatchObject({ launcher: 'kubernetes', kubernetes: { namespace } })
     expect(await eventsOf('whole')).toEqual(['Completed', 'Created'])
     const [head = '', row = ''] = (await kubectl('get', 'sweeps')).split('\n').filter((line) => !/^invalid/.test(line))
     expect(head.split(/ {2,}/).map((cell) => cell.trim())).toEqual([
@@ -276,6 +276,16 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
     await kubectl('delete', 'sweeps', '--all', '--timeout=30s')
   }, 240_000)
 
+  test('an API server that is killed and comes back is gone on with', async () => {
+    await apply('Sweep', 'restarted', { ...steps(40), run_cap: 3, parallelism: 2 })
+    await waitFor(async () => (await statusOf('sweep/restarted')).trials?.['running'] === 2)
+    await cluster.restartApiServer()
+    await complete('sweep/restarted')
+    expect(await statusOf('sweep/restarted')).toMatchObject({ progress: '3/3', trials: { completed: 3 } })
+    expect(await operator.health()).toBe(200)
+    await kubectl('delete', 'sweep/restarted', '--timeout=30s')
+  }, 200_000)
+
   test('an Experiment runs each of its runs once, and names the best', async () => {
     const command = [
       'sh',
@@ -316,6 +326,7 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
     expect((await allTrials(server, id)).map(({ config }) => config['loss'])).toEqual([0.1, 0.5, 9])
     expect((await kubectl('get', 'exp')).split('\n')[1]).toMatch(/^three +Completed +0 +2 +1 +the "low" one 🎉/u)
     await expectConsistent(server, [id])
+    expect(await sweep(['replay', id], { env: await server.environment() })).toMatchObject({ status: 0 })
     await kubectl('delete', 'exp/three', '--timeout=20s')
     await nothingLeft()
   }, 200_000)

@@ -69,7 +69,7 @@ export class ClusterResources {
     const body = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: `${name.slice(0, 200)}.${hash}`, namespace },
+      metadata: { name: `${name.slice(0, 200).replace(/[^a-z0-9]+$/, '')}.${hash}`, namespace },
       involvedObject: { apiVersion: API_VERSION, kind, name, namespace, uid, resourceVersion },
       ...{ type: event.type, reason: event.reason, message },
       ...{ source: { component: 'sweep-operator' }, firstTimestamp: now, lastTimestamp: now, count: 1 },

@@ -127,6 +127,35 @@ test('what the server refuses stands on the resource, every problem by its key',
   expect(await look('mine', { client: createClient({ url: 'http://127.0.0.1:9' }) })).toBeUndefined()
 })
 
+test.each<[string, { readonly [key: string]: Json }]>([
+  ['nothing', {}],
+  ['null for parameters', { ...SPEC, parameters: null }],
+  ['a number for a name', { ...SPEC, name: 3 }],
+  ['a name of 10,000 characters', { ...SPEC, name: '🎉'.repeat(5000) }],
+  ['containers that are no list', { ...SPEC, kubernetes: { image: 'a', template: { spec: { containers: 'x' } } } }],
+  ['a key that is not one', JSON.parse('{"__proto__": {"method": "grid"}, "constructor": 1}')],
+  ['maps in each other without end', { ...SPEC, env: nested(1000) }],
+  ['more than the server takes', { ...SPEC, description: 'x'.repeat(300_000) }],
+  ['a snapshot that did not come along', { ...SPEC, code: 'snapshot' }],
+])('nonsense is refused on the resource: %s', async (_, spec) => {
+  apply(spec)
+  expect(await look()).toBeUndefined()
+  expect(statusOf()).toMatchObject({ phase: 'Invalid', message: expect.stringMatching(/.+/) })
+  expect(String(statusOf()['message']).length).toBeLessThan(2001)
+  expect(reasons()).toEqual(['Invalid'])
+  await expect(ownSweep()).rejects.toMatchObject({ code: 'not-found' })
+})
+
+test('names that are hard to write arrive as they are', async () => {
+  const odd = '🎉 "quoted" \'single\' \\ \n $(x) ${y} <b>'
+  apply({ ...SPEC, name: odd, parameters: { lr: { values: [odd, 'b'] } }, description: odd })
+  await look()
+  expect(accepted()).toEqual(expect.objectContaining({ status: 'True' }))
+  const { name, document } = await ownSweep()
+  expect([name, document.description]).toEqual([odd, odd])
+  expect(document.space.parameters).toMatchObject([{ name: 'lr', values: [odd, 'b'] }])
+})
+
 test('a spec that asks for something the server can not find is refused, and can be put right', async () => {
   apply({ ...SPEC, method: 'tpe', warm_start: { sweeps: ['nowhere000'] } })
   await look()
@@ -259,4 +288,10 @@ test('a server that is away, and one that refuses us, are told apart on the reso
 async function end(): Promise<void> {
   const id = sweepIdOf(uid)
   await api.database.query("update sweeps set state = 'cancelled', ended_at = now() where id = $1", [id])
+}
+
+function nested(depth: number): Json {
+  let inner: Json = 1
+  for (let i = 0; i < depth; i += 1) inner = { a: inner }
+  return inner
 }

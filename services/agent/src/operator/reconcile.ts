@@ -9,7 +9,7 @@ import { firstOf, isTheAuthors, listed, problemsOf, textOf } from './problems.ts
 import { renderExperiment } from './render-experiment.ts'
 import { renderSweep } from './render-sweep.ts'
 import type { Refused, Rendered } from './rendered.ts'
-import { type Condition, fileOf, type Resource, sweepIdOf } from './resource.ts'
+import { type Condition, fileOf, isTooDeep, type Resource, sweepIdOf } from './resource.ts'
 import { fixedChanges, limitChanges } from './spec-change.ts'
 import { completion } from './status.ts'
 
@@ -47,7 +47,7 @@ function isSettled({ status }: Resource): boolean {
 }
 
 async function follow(resource: Resource, deps: ReconcileDeps): Promise<number | undefined> {
-  const rendered = resource.kind === 'Sweep' ? renderSweep(resource) : renderExperiment(resource)
+  const rendered = render(resource)
   const id = sweepIdOf(resource.metadata.uid)
   const found = await findSweep(id, deps)
   if (found !== undefined)
@@ -55,6 +55,11 @@ async function follow(resource: Resource, deps: ReconcileDeps): Promise<number |
   if (resource.status.sweepId !== undefined) return lose(resource, id, deps)
   if ('problems' in rendered) return refuse(resource, rendered.problems, deps)
   return make(resource, id, rendered, deps)
+}
+
+function render(resource: Resource): Rendered | Refused {
+  if (isTooDeep(resource.spec)) return { problems: ['spec: more than 100 maps and lists stand in each other.'] }
+  return resource.kind === 'Sweep' ? renderSweep(resource) : renderExperiment(resource)
 }
 
 async function make(

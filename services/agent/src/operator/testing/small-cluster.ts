@@ -65,7 +65,7 @@ export class SmallCluster {
 
   /** As an informer tells of it. */
   seen(name: string): Resource {
-    return Resource.parse({ apiVersion: API_VERSION, ...structuredClone(this.resources.get(name)) })
+    return Resource.parse({ apiVersion: API_VERSION, ...copyOf(this.resources.get(name)) })
   }
 
   close(): void {
@@ -120,4 +120,11 @@ export class SmallCluster {
 
 function failure(code: number, reason: string): [number, unknown] {
   return [code, { kind: 'Status', code, reason, message: `${reason} in the small cluster` }]
+}
+
+/** Of everything but the spec, which nobody changes in place. */
+function copyOf(stored: Stored | undefined): object {
+  if (stored === undefined) return {}
+  const { spec, ...rest } = stored
+  return { ...structuredClone(rest), spec }
 }
