@@ -120,6 +120,8 @@ export class Operator {
     try {
       const again = await work(resource)
       result = 'done'
+      // Whatever is looked at again by itself was asked of the server.
+      if (again !== undefined) this.#serverTrouble = undefined
       return again
     } finally {
       this.#monitoring.looked(result, (clock.now() - begunMs) / 1000)
@@ -129,7 +131,7 @@ export class Operator {
   #failed(uid: string, error: unknown): void {
     const { kind, metadata: { namespace, name } = {} } = this.#resources.get(uid) ?? {}
     this.#options.log.warn({ err: error, kind, namespace, name }, 'resource not looked after')
-    if (error instanceof SweepError) this.#serverTrouble = error.message
+    if (error instanceof SweepError && concernsAll(error)) this.#serverTrouble = error.message
   }
 
   /** The sweeps of the server, as they change; without this, a status would be half a minute old. */
@@ -158,4 +160,9 @@ export class Operator {
     this.#serverTrouble = undefined
     for (const uid of this.#resources.keys()) this.#queue.retry(uid)
   }
+}
+
+/** Rather than one resource alone. */
+function concernsAll({ code, retryable }: SweepError): boolean {
+  return retryable || code === 'unauthenticated' || code === 'forbidden'
 }

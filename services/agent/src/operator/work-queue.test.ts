@@ -101,6 +101,26 @@ test('a look may ask for the next one, and what is forgotten is not looked at', 
   expect(looks).toBe(3)
 })
 
+test('what is forgotten while it is looked at is not looked at again, unless it is asked for anew', async () => {
+  let looks = 0
+  const { queue } = queueOf(async () => {
+    looks += 1
+    await new Promise((resolve) => setTimeout(resolve, 500))
+    return 1000
+  })
+  queue.add('a')
+  await vi.advanceTimersByTimeAsync(100)
+  queue.forget('a')
+  await vi.advanceTimersByTimeAsync(60_000)
+  expect(looks).toBe(1)
+  queue.add('a')
+  await vi.advanceTimersByTimeAsync(100)
+  queue.forget('a')
+  queue.add('a')
+  await vi.advanceTimersByTimeAsync(1600)
+  expect(looks).toBe(3)
+})
+
 test('closing waits for what has begun, and begins nothing', async () => {
   const ended: string[] = []
   const { queue } = queueOf(

@@ -25,6 +25,8 @@ interface Entry {
   isRunning: boolean
   /** Asked for once more while it ran. */
   isAskedAgain: boolean
+  /** Nothing more is to be done for it. */
+  isForgotten: boolean
   failures: number
   timer: NodeJS.Timeout | undefined
   dueMs: number
@@ -49,6 +51,7 @@ export class WorkQueue {
   /** As soon as possible. */
   add(key: string): void {
     const entry = this.#entryOf(key)
+    entry.isForgotten = false
     if (entry.isRunning) entry.isAskedAgain = true
     else this.#schedule(key, entry, entry.failures > 0 ? entry.dueMs : entry.begunMs + this.#options.pauseMs)
   }
@@ -65,7 +68,8 @@ export class WorkQueue {
     const entry = this.#entries.get(key)
     if (entry === undefined) return
     clearTimeout(entry.timer)
-    if (!entry.isRunning) this.#entries.delete(key)
+    if (entry.isRunning) entry.isForgotten = true
+    else this.#entries.delete(key)
   }
 
   /** Resolves when what has begun has ended; nothing begins any more. */
@@ -83,7 +87,15 @@ export class WorkQueue {
     const known = this.#entries.get(key)
     if (known !== undefined) return known
     const begunMs = Number.NEGATIVE_INFINITY
-    const entry = { begunMs, isRunning: false, isAskedAgain: false, failures: 0, timer: undefined, dueMs: 0 }
+    const entry = {
+      begunMs,
+      isRunning: false,
+      isAskedAgain: false,
+      isForgotten: false,
+      failures: 0,
+      timer: undefined,
+      dueMs: 0,
+    }
     this.#entries.set(key, entry)
     return entry
   }
@@ -129,7 +141,8 @@ export class WorkQueue {
     this.#running -= 1
     entry.isRunning = false
     if (entry.isAskedAgain && entry.failures === 0) again = Math.min(again ?? Infinity, entry.begunMs + pauseMs)
-    if (again !== undefined) this.#schedule(key, entry, again)
+    if (entry.isForgotten) this.#entries.delete(key)
+    else if (again !== undefined) this.#schedule(key, entry, again)
     if (this.#isClosed && this.#running === 0) this.#idle?.()
     this.#begin()
   }
