@@ -19,9 +19,10 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   objectives: async () => (await import('./objectives/objectives.ts')).objectives,
   multifidelity: async () => (await import('./multifidelity/multifidelity.ts')).multifidelity,
   importance: async () => (await import('./importance/importance.ts')).importance,
+  tracking: async () => (await import('./tracking/tracking.ts')).tracking,
 }
 /** Those that read what stands after the names. */
-const WITH_OPTIONS = ['agents', 'search', 'search-speed', 'objectives', 'multifidelity']
+const WITH_OPTIONS = ['agents', 'search', 'search-speed', 'objectives', 'multifidelity', 'tracking']
 
 const args = process.argv.slice(2)
 const firstOption = args.findIndex((arg) => arg.startsWith('-'))

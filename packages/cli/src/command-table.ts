@@ -36,6 +36,7 @@ const HELP = 'Help'
 export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])[] = [
   ['server', 'start, stop or look at the local server'],
   ['trial', 'look at single trials and steer them'],
+  ['runs', 'find runs of experiments and sweeps'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
 ]
@@ -184,6 +185,40 @@ export const COMMANDS: readonly CommandEntry[] = [
         help: `${IMPORTANCE_METHODS.join(', ')} (default fanova)`,
         choices: IMPORTANCE_METHODS,
       },
+    ],
+  },
+  {
+    name: 'compare',
+    args: '<run...>',
+    group: LOOK,
+    completes: 'trial',
+    summary: 'runs or trials side by side: what differs, which is best',
+    more: `  A run is written by its id, a trial SWEEP/NUMBER: sweep compare @last/3 @last/17`,
+    options: [
+      { flags: '--min <metric>', help: 'the lower this metric, the better (default: as the experiment says)' },
+      { flags: '--max <metric>', help: 'the higher this metric, the better' },
+      { flags: '--last', help: 'judge by the newest value, not by the best there was' },
+      { flags: '--all', help: 'also parameters that are the same in all' },
+    ],
+  },
+  {
+    name: 'runs ls',
+    group: LOOK,
+    summary: 'find runs and trials by what they are and have measured',
+    more: `  sweep runs ls --filter 'metrics.val_loss < 0.3 and params.optimizer = "adam"' \\
+    --order 'metrics.val_loss' --columns 'metrics.val_loss, params.lr'
+
+  Fields: metrics.NAME, min(metrics.NAME), max(...), params.NAME, tags.NAME,
+  status, name, group, experiment, project, sweep, trial, created, started,
+  ended, duration, ...; odd names in back-quotes. Operators: = != < <= > >=,
+  in (...), like, contains, exists, missing; and, or, not, parentheses.`,
+    options: [
+      { flags: '--filter <filter>', help: 'only runs that it means' },
+      { flags: '--order <fields>', help: "such as 'metrics.val_loss, created desc' (default: newest first)" },
+      { flags: '--columns <fields>', help: "what to show of each, such as 'metrics.*, params.lr'" },
+      { flags: '--experiment <name>', help: 'of this experiment or sweep, by id or name' },
+      { flags: '--project <name>', help: 'of this project' },
+      { flags: '--limit <count>', help: 'at most so many (default 50)' },
     ],
   },
   {

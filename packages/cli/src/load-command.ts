@@ -16,6 +16,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   importance: () => import('./commands/importance.ts').then((file) => file.command),
   confirm: () => import('./commands/confirm.ts').then((file) => file.command),
   report: () => import('./commands/report.ts').then((file) => file.command),
+  compare: () => import('./commands/compare.ts').then((file) => file.command),
+  'runs ls': () => import('./commands/runs-ls.ts').then((file) => file.command),
   why: () => import('./commands/why.ts').then((file) => file.command),
   facts: () => import('./commands/facts.ts').then((file) => file.command),
   replay: () => import('./commands/replay.ts').then((file) => file.command),

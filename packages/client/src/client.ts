@@ -42,6 +42,7 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createRunSearches, type RunSearches } from './run-search.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
 
@@ -136,6 +137,7 @@ export interface Client {
   revokeToken(tokenId: number): Promise<void>
   /** Projects, experiments and runs. */
   readonly tracking: Tracking
+  readonly runs: RunSearches
 }
 
 const LOG_WAIT_MS = 15_000
@@ -220,6 +222,7 @@ export function createClient(options: HttpOptions): Client {
       await http.json({ method: 'DELETE', path: `/tokens/${tokenId}` })
     },
     tracking: createTracking(http),
+    runs: createRunSearches(http),
   }
 }
 

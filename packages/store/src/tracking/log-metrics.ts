@@ -45,10 +45,12 @@ const RUNS = {
 }
 const STREAMS_ADD = {
   name: 'log-metrics-streams-add',
-  // By the key, as they are locked: two that add the same ones then wait for one another, not in a circle.
+  // By the key, as they are locked: two that add the same ones then wait for one another, not in a circle. The keys are
+  // found first: ordered by key and asked for by id, Postgres would read every run there is.
   text: `insert into run_streams (run_key, attempt_key)
          select key, nextval(pg_get_serial_sequence('attempts', 'key'))
-           from (select r.key from runs r where r.id = any($1) and r.deleted_at is null
+           from (select r.key from runs r
+                  where r.key = any(array(select key from runs where id = any($1) and deleted_at is null))
                     and not exists (select from run_streams s where s.run_key = r.key) order by r.key) missing
          on conflict do nothing`,
 }
