@@ -11,6 +11,7 @@ const ALLOWED = {
   spec: [],
   search: ['spec'],
   analysis: ['spec'],
+  report: ['analysis', 'spec'],
   capture: ['spec'],
   log: [],
   objects: ['spec'],
@@ -20,10 +21,11 @@ const ALLOWED = {
   store: ['spec'],
   queue: ['spec', 'store'],
   client: ['spec'],
-  // `sweep replay` recomputes decisions on the user's machine, with the very code that made them.
-  cli: ['client', 'snapshot', 'spec', 'search'],
+  // `sweep replay` recomputes decisions on the user's machine, with the very code that made them, and `sweep trial repro`
+  // runs a program there as an agent does.
+  cli: ['client', 'snapshot', 'launchers', 'capture', 'spec', 'search'],
   controller: ['store', 'queue', 'search', 'log', 'monitoring', 'spec'],
-  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'spec'],
+  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'report', 'spec'],
   agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
   standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],
 }

@@ -23,11 +23,13 @@ import type {
   TokenCreated,
   TokenList,
   TrialDetail,
+  TrialEnvironment,
   TrialList,
   TrialView,
   ValidateSweep,
   WhoAmI,
 } from '@sweep/spec/wire/api'
+import type { ConfigBoard, Confirmation, ConfirmSweep } from '@sweep/spec/wire/confirmation'
 import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
   decodeLeaderboard,
@@ -40,6 +42,8 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createRunSearches, type RunSearches } from './run-search.ts'
+import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
 
 export interface PageOptions {
@@ -67,6 +71,7 @@ export interface LogOptions {
   readonly waitMs?: number | undefined
 }
 
+export type ReportFormat = 'html' | 'md'
 export type SweepAction = Exclude<SweepEvent, 'end'>
 export type TrialAction = 'stop' | 'prune' | 'cancel' | 'retry'
 
@@ -86,6 +91,14 @@ export interface Client {
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
   /** How much each parameter matters for an objective, the first one unless it is named. */
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
+  /** Runs the best configs again with fresh seeds, in a sweep of their own. */
+  confirmSweep(sweepId: string, body?: ConfirmSweep): Promise<SweepCreated>
+  /** What the runs of such a sweep say of the recorded winner, so far. */
+  confirmation(sweepId: string): Promise<Confirmation>
+  /** The configs of a sweep by the mean of their runs, the best first. */
+  configs(sweepId: string, limit?: number): Promise<ConfigBoard>
+  /** Everything the sweep has come to, as one self-contained page or as Markdown. */
+  report(sweepId: string, format: ReportFormat): Promise<string>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -97,6 +110,8 @@ export interface Client {
     trial: number,
     options?: { names?: readonly string[]; attempt?: number; maxPoints?: number },
   ): Promise<MetricsReply>
+  /** Where the newest attempt ran, or the one with this number, with the diff of its code and its packages if known. */
+  trialEnvironment(sweepId: string, trial: number, attempt?: number): Promise<TrialEnvironment>
   trialLog(sweepId: string, trial: number, options?: LogOptions, signal?: AbortSignal): Promise<LogPage>
   /** The output as it comes, until the attempt is over. */
   followLog(sweepId: string, trial: number, options?: LogOptions & { signal?: AbortSignal }): AsyncGenerator<LogPage>
@@ -109,6 +124,8 @@ export interface Client {
   hasObject(sha256: string): Promise<boolean>
   /** Stores bytes, which must have this SHA-256. */
   putObject(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** The bytes of an object; whoever reads them checks their SHA-256. */
+  getObject(sha256: string): Promise<AsyncIterable<Uint8Array>>
   /** Files that the program of a trial left in artifacts/, by path. */
   listArtifacts(sweepId: string, trial: number, page?: PageOptions): Promise<ArtifactList>
   /** The bytes of one of them; whoever reads them checks their SHA-256. */
@@ -118,6 +135,9 @@ export interface Client {
   createToken(body: CreateToken): Promise<TokenCreated>
   listTokens(): Promise<TokenList>
   revokeToken(tokenId: number): Promise<void>
+  /** Projects, experiments and runs. */
+  readonly tracking: Tracking
+  readonly runs: RunSearches
 }
 
 const LOG_WAIT_MS = 15_000
@@ -150,12 +170,21 @@ export function createClient(options: HttpOptions): Client {
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
     importance: async (sweepId, { metric, method } = {}) =>
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
+    confirmSweep: async (sweepId, body = {}) => {
+      const reply = (await post(`${sweepPath(sweepId)}/confirm`, body)) as SweepCreated
+      return { ...reply, sweep: decodeSweep<SweepView>(reply.sweep) }
+    },
+    confirmation: async (sweepId) => (await get(`${sweepPath(sweepId)}/confirmation`)) as Confirmation,
+    configs: async (sweepId, limit) => (await get(`${sweepPath(sweepId)}/configs`, { limit })) as ConfigBoard,
+    report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),
     controlTrial: async (sweepId, trial, action) => decodeTrial(await post(`${trialPath(sweepId, trial)}/${action}`)),
     trialMetrics: async (sweepId, trial, { names, attempt, maxPoints } = {}) =>
       decodeMetrics(await get(`${trialPath(sweepId, trial)}/metrics`, { name: names, attempt, maxPoints })),
+    trialEnvironment: async (sweepId, trial, attempt) =>
+      (await get(`${trialPath(sweepId, trial)}/environment`, { attempt })) as TrialEnvironment,
     trialLog,
     followLog: async function* (sweepId, trial, { signal, ...options } = {}) {
       let { after, attempt } = options
@@ -175,6 +204,10 @@ export function createClient(options: HttpOptions): Client {
     putObject: async (sha256, bytes) => {
       await http.json({ method: 'PUT', path: `/objects/${sha256}`, bytes })
     },
+    getObject: async (sha256) => {
+      const { body } = await http.send({ path: `/objects/${sha256}` })
+      return (body ?? []) as AsyncIterable<Uint8Array>
+    },
     listArtifacts: async (sweepId, trial, page = {}) =>
       (await get(`${trialPath(sweepId, trial)}/artifacts`, { ...page })) as ArtifactList,
     getArtifact: async (sweepId, trial, path) => {
@@ -188,6 +221,8 @@ export function createClient(options: HttpOptions): Client {
     revokeToken: async (tokenId) => {
       await http.json({ method: 'DELETE', path: `/tokens/${tokenId}` })
     },
+    tracking: createTracking(http),
+    runs: createRunSearches(http),
   }
 }
 

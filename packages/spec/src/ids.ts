@@ -25,6 +25,17 @@ export const AttemptId = z
   .brand<'AttemptId'>()
 export type AttemptId = z.infer<typeof AttemptId>
 
+/** A sweep is an experiment, and shares its id. */
+export const ExperimentId = z.string().regex(ID).brand<'ExperimentId'>()
+export type ExperimentId = z.infer<typeof ExperimentId>
+
+/** Ten characters for a run of its own; the run of a trial has the trial's id. */
+export const RunId = z
+  .string()
+  .regex(/^[0-9a-hjkmnp-tv-z]{10}(-[1-9][0-9]{0,8})?$/)
+  .brand<'RunId'>()
+export type RunId = z.infer<typeof RunId>
+
 export function newId(randomBytes: RandomBytes): string {
   return Array.from(randomBytes(10), (byte) => ALPHABET[byte & 31]).join('')
 }

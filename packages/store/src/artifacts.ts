@@ -19,7 +19,8 @@ const KEEP = {
   text: `insert into artifacts as f (run_key, attempt_id, path, size_bytes, sha256, location)
          select $1, $2, $3, o.size_bytes, o.sha256, 'sha256:' || encode(o.sha256, 'hex') from objects o where o.sha256 = $4
          on conflict (run_key, path) do update set attempt_id = excluded.attempt_id, size_bytes = excluded.size_bytes,
-           sha256 = excluded.sha256, location = excluded.location, created_at = now()
+           sha256 = excluded.sha256, location = excluded.location, created_at = now(),
+           version = case when f.sha256 = excluded.sha256 then f.version else f.version + 1 end
           where coalesce((select a.number from attempts a where a.id = f.attempt_id), 0) <= $5`,
 }
 

@@ -5,7 +5,7 @@ import { type EndedAttempts, LIVE_COLUMNS, type LiveAttempt } from './end-attemp
 import { plainText } from './json-text.ts'
 import type { LogPiece } from './logs.ts'
 import { lossOf } from './loss.ts'
-import type { MetricBatch } from './metrics.ts'
+import type { Compaction, MetricBatch } from './metrics.ts'
 import { encodeLines, type Line } from './points-codec.ts'
 import {
   parseSideValues,
@@ -314,9 +314,9 @@ export class IngestedAttempt {
   }
 
   /** Now and then a running attempt is packed too, so that reading a series of a long one stays cheap. */
-  keysToCompact(): number[] {
+  compactions(): Compaction[] {
     const isDue = this.#lines.length > 0 && (this.#row.batches + 1) % BATCHES_UNTIL_COMPACTED === 0
-    return isDue ? [this.#row.key] : []
+    return isDue ? [{ attemptKey: this.#row.key, runKey: this.#row.run_key }] : []
   }
 
   log(): LogPiece[] {

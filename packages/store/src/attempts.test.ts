@@ -61,6 +61,7 @@ test('a claim gives what a run needs and starts lease, trial and sweep', async (
     sweepId: sweep.id,
     trial: 1,
     attempt: 1,
+    replicate: 0,
     config: { x: 1 },
     restore: null,
   })

@@ -71,7 +71,7 @@ const END = {
            update attempts a set state = 'ended', cause = list.cause, message = list.message,
                   exit_code = list.exit_code, signal = list.signal, seconds = list.seconds,
                   gpu_seconds = list.gpu_seconds, checkpoint = list.checkpoint, lease_until = null, ended_at = now()
-             from list where a.id = list.id and a.state = list.state returning a.key, a.batches),
+             from list where a.id = list.id and a.state = list.state returning a.key, a.run_key, a.batches),
          moved as (
            update trials t set state = list.trial_state, last_cause = list.cause, failure = list.failure,
                   user_failures = list.user_failures, lost_failures = list.lost_failures,
@@ -89,7 +89,8 @@ const END = {
                   moved.checkpoint
              from list join moved on moved.number = list.trial where list.next is not null),
          packed as (
-           insert into metric_compactions (attempt_key) select key from ended where batches > 1 on conflict do nothing)
+           insert into metric_compactions (attempt_key, run_key) select key, run_key from ended where batches > 0
+           on conflict do nothing)
          select (select count(*) from ended) as ended, (select count(*) from moved) as moved`,
 }
 

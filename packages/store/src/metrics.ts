@@ -2,6 +2,7 @@ import type { SweepId } from '@sweep/spec/ids'
 import { resolveAttempt } from './attempt-record.ts'
 import type { Database, Queryable } from './database.ts'
 import { type Column, decodeColumn, decodeLines, encodeColumn } from './points-codec.ts'
+import { type KnownSummary, lockSummaries, summarise } from './tracking/summarise.ts'
 
 /** Points of one attempt as they came with one report. */
 export interface MetricBatch {
@@ -116,39 +117,54 @@ export async function metricNames(database: Queryable, sweepId: SweepId, trial: 
   return rows.map((row) => row.name)
 }
 
-export async function queueCompactions(tx: Queryable, keys: readonly number[]): Promise<void> {
-  if (keys.length === 0) return
+/** Whose points are to be packed; `runKey` null where the summaries of the run have them already. */
+export interface Compaction {
+  readonly attemptKey: number
+  readonly runKey: number | null
+}
+
+export async function queueCompactions(tx: Queryable, compactions: readonly Compaction[]): Promise<void> {
+  if (compactions.length === 0) return
   await tx.query(
     {
       name: 'compactions-queue',
-      text: 'insert into metric_compactions (attempt_key) select unnest($1::int8[]) on conflict do nothing',
+      text: `insert into metric_compactions (attempt_key, run_key) select * from unnest($1::int8[], $2::int8[])
+             on conflict do nothing`,
     },
-    [keys],
+    [compactions.map(({ attemptKey }) => attemptKey), compactions.map(({ runKey }) => runKey)],
   )
 }
 
 /**
- * Packs the points of attempts that have ended (or have many batches) by metric, at most `limit` attempts a call.
- * Call now and then until it returns 0; reading and reporting work at any time, and several processes may call it.
+ * Packs the points of attempts that have ended (or have many batches) by metric, at most `limit` attempts a call, and
+ * adds them to the summaries of their runs. Call now and then until it returns 0; reading and reporting work at any
+ * time, and several processes may call it.
  * @returns how many attempts were packed
  */
 export async function compactAttempts(database: Database, limit = 100): Promise<number> {
-  for (let count = 0; ; count += 1) {
-    if (count === limit || !(await database.tx(compactNext))) return count
+  for (let count = 0; ; ) {
+    const packed = await database.tx((tx) => compactSome(tx, Math.min(limit - count, AT_ONCE)))
+    count += packed
+    if (packed === 0 || count >= limit) return count
   }
 }
 
+/** Attempts in one transaction: most are small, and the disk is waited for once for all of them. */
+const AT_ONCE = 20
+
 const NEXT = {
   name: 'compaction-next',
-  text: `delete from metric_compactions where attempt_key = (
-           select attempt_key from metric_compactions order by attempt_key limit 1 for update skip locked)
-         returning attempt_key as key`,
+  text: `delete from metric_compactions where attempt_key = any(array(
+           select attempt_key from metric_compactions order by attempt_key limit $1 for update skip locked))
+         returning attempt_key as key, run_key`,
 }
 
-const TAKE = {
-  name: 'compaction-take',
-  text: `delete from metric_batches where attempt_key = $1 returning batch, points`,
+const READ = {
+  name: 'compaction-read',
+  text: 'select batch, points from metric_batches where attempt_key = $1 order by attempt_key, batch',
 }
+
+const DELETE = { name: 'compaction-delete', text: 'delete from metric_batches where attempt_key = $1 and batch <= $2' }
 
 const COUNTS = {
   name: 'compaction-counts',
@@ -163,19 +179,37 @@ const INSERT_CHUNKS = {
              as list (name_id, first, count, start, length)`,
 }
 
-async function compactNext(tx: Queryable): Promise<boolean> {
-  const next = await tx.query<{ key: number }>(NEXT)
-  const key = next.rows[0]?.key
-  if (key === undefined) return false
-  const [counts, taken] = await Promise.all([
+async function compactSome(tx: Queryable, limit: number): Promise<number> {
+  const { rows } = await tx.query<{ key: number; run_key: number | null }>(NEXT, [limit])
+  // First of all: whoever summarises them at this moment reads their batches too.
+  const known = await lockSummaries(
+    tx,
+    rows.flatMap(({ key, run_key }) => (run_key === null ? [] : [key])),
+  )
+  // By run, as everybody goes about its summaries: two then wait for one another, not in a circle.
+  const sorted = rows.sort((a, b) => (a.run_key ?? 0) - (b.run_key ?? 0) || a.key - b.key)
+  for (const { key, run_key } of sorted) await compact(tx, key, run_key, known)
+  return rows.length
+}
+
+async function compact(
+  tx: Queryable,
+  key: number,
+  runKey: number | null,
+  known: ReadonlyMap<number, KnownSummary>,
+): Promise<void> {
+  const [counts, read] = await Promise.all([
     tx.query<{ name_id: number; count: number }>(COUNTS, [key]),
-    tx.query<{ batch: number; points: Buffer }>(TAKE, [key]),
+    tx.query<{ batch: number; points: Buffer }>(READ, [key]),
   ])
-  const batches = taken.rows.sort((a, b) => a.batch - b.batch)
-  if (batches.length === 0) return true
+  const batches = read.rows.map(({ batch, points }) => ({ batch, lines: decodeLines(points) }))
+  if (runKey !== null) await summarise(tx, known, [{ attemptKey: key, runKey, batches }])
+  const newest = batches.at(-1)
+  // What an attempt has reported all at once is small as it is.
+  if (newest === undefined || (newest.batch === 0 && counts.rows.length === 0)) return
   const stored = new Map(counts.rows.map((row) => [row.name_id, row.count]))
   const columns = new Map<number, Column>()
-  for (const line of batches.flatMap((batch) => decodeLines(batch.points))) {
+  for (const line of batches.flatMap((batch) => batch.lines)) {
     for (const { nameId, value } of line.values) {
       const column = columns.get(nameId) ?? { steps: [], times: [], values: [] }
       columns.set(nameId, column)
@@ -186,16 +220,18 @@ async function compactNext(tx: Queryable): Promise<boolean> {
   }
   const chunks = [...columns].flatMap(([nameId, column]) => chunksOf(nameId, column, stored.get(nameId) ?? 0))
   const { bytes, starts, lengths } = joined(chunks.map((chunk) => chunk.points))
-  await tx.query(INSERT_CHUNKS, [
-    key,
-    bytes,
-    chunks.map((chunk) => chunk.nameId),
-    chunks.map((chunk) => chunk.first),
-    chunks.map((chunk) => chunk.count),
-    starts,
-    lengths,
+  await Promise.all([
+    tx.query(INSERT_CHUNKS, [
+      key,
+      bytes,
+      chunks.map((chunk) => chunk.nameId),
+      chunks.map((chunk) => chunk.first),
+      chunks.map((chunk) => chunk.count),
+      starts,
+      lengths,
+    ]),
+    tx.query(DELETE, [key, newest.batch]),
   ])
-  return true
 }
 
 interface Chunk {

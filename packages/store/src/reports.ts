@@ -265,7 +265,7 @@ async function store(
     ),
     queueCompactions(
       tx,
-      attempts.flatMap((attempt) => attempt.keysToCompact()),
+      attempts.flatMap((attempt) => attempt.compactions()),
     ),
     storeLogs(
       tx,

@@ -3,14 +3,13 @@ import { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { SweepId } from '@sweep/spec/ids'
 import { shapeKey, shapeOf } from '@sweep/spec/queue-name'
-import type { Config } from '@sweep/spec/search-space'
 import { SWEEP_STATES, type SweepState } from '@sweep/spec/sweep-state'
 import type { Database } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
 import { SweepChange } from './sweep-change.ts'
 import { SWEEP_COLUMNS, SWEEP_TABLES, type SweepRecord, type SweepRow, sweepRecord } from './sweep-record.ts'
-import { issueFirst, type Refused } from './trials.ts'
+import { issueFirst, type NewTrial } from './trials.ts'
 
 /** What a sweep is; never changes, so it is kept in memory once read. */
 export interface SweepDefinition {
@@ -35,8 +34,8 @@ export interface NewSweep {
   readonly workdir: string
   /** `folder` when absent. A snapshot must be in the object store, or `createSweep` throws `conflict`. */
   readonly code?: Code
-  /** Of the first trials; checked already. */
-  readonly configs?: readonly Config[]
+  /** Issued at once, whatever its method would do; a config may occur several times. */
+  readonly trials?: readonly NewTrial[]
 }
 
 const PROJECT = `
@@ -59,7 +58,7 @@ const INSERT = `
 /**
  * Stores a sweep in state `running` with fact 1 and its first trials. Budget, parallelism and priority come from the
  * document.
- * @throws SweepError `conflict` when there is a sweep of this id, `invalid-request` for a first config that has no place
+ * @throws SweepError `conflict` when there is a sweep of this id
  */
 export async function createSweep(database: Database, sweep: NewSweep): Promise<SweepRecord> {
   const { id, document } = sweep
@@ -107,24 +106,12 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
     const change = await SweepChange.begin(tx, id)
     if (change === undefined) throw new Error(`sweep ${id} vanished while it was stored`)
     change.fact({ kind: 'sweep-created', seed: document.seed })
-    const [refused] = await issueFirst(tx, change, sweep.configs ?? [])
-    if (refused !== undefined) throw noPlace(refused)
+    if (sweep.trials === undefined || sweep.trials.length === 0) await change.store(tx)
+    else await issueFirst(tx, change, sweep.trials)
   })
   const stored = await getSweep(database, id)
   if (stored === undefined) throw new SweepError('not-found', `There is no sweep ${id}.`)
   return stored
-}
-
-function noPlace(refused: Refused): SweepError {
-  const at = `configs[${refused.index}]`
-  if (refused.why === 'budget') {
-    return new SweepError('invalid-request', `${at} is more than the budget of the sweep allows`, {
-      hint: 'Raise run_cap or budget.trials.',
-    })
-  }
-  return new SweepError('invalid-request', `${at} is the same config as configs[${refused.number - 1}]`, {
-    hint: 'Leave one of them out.',
-  })
 }
 
 export async function getSweep(database: Database, id: SweepId): Promise<SweepRecord | undefined> {

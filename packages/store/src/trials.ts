@@ -2,6 +2,7 @@ import { configHash } from '@sweep/spec/config-hash'
 import type { FactBody } from '@sweep/spec/facts'
 import { attemptId, type SweepId } from '@sweep/spec/ids'
 import type { Config } from '@sweep/spec/search-space'
+import { flattenParams } from '@sweep/spec/tracking/params'
 import { nextState, statesAllowing, TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { Database, Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
@@ -21,6 +22,8 @@ export interface NewTrial {
   readonly config: Config
   readonly source: 'sampler' | 'user'
   readonly reason: string
+  /** How many trials should have the config before this one; refused as a duplicate when it is another number. */
+  readonly replicate?: number
   /** Index of the suggestion among the sampler's own. */
   readonly draw?: number
   /** The trial of this sweep whose newest checkpoint it goes on from. */
@@ -73,26 +76,6 @@ export async function createTrials(database: Database, request: CreateTrials): P
   })
 }
 
-/**
- * Issues the first configs of a sweep that is being stored, and stores its facts so far with them. The controller makes the
- * tickets.
- * @returns those that its budget or another of the same config leave no place for
- */
-export async function issueFirst(
-  tx: Queryable,
-  change: SweepChange,
-  configs: readonly Config[],
-): Promise<readonly Refused[]> {
-  // The one fact that there is: that the sweep was made.
-  const issue = new Issue(change, new Map(), change.sweep.fact_seq + 1, false)
-  for (const [index, config] of configs.entries()) {
-    issue.add({ config, source: 'user', reason: 'came with the sweep' }, index)
-  }
-  if (issue.created.length === 0) await change.store(tx)
-  else await issue.store(tx, 0)
-  return issue.refused
-}
-
 export type EnqueueResult =
   | { readonly result: 'created'; readonly number: number; readonly attempt: QueuedAttempt }
   | { readonly result: 'duplicate'; readonly number: number }
@@ -118,6 +101,14 @@ export async function enqueueConfig(
     await issue.store(tx, 0)
     return { result: 'created', number: attempt.number, attempt: { ...attempt, tickets: 0 } }
   })
+}
+
+/** Issues the first configs of a sweep within the transaction that makes it, and stores the change; the controller makes the tickets. */
+export async function issueFirst(tx: Queryable, change: SweepChange, trials: readonly NewTrial[]): Promise<void> {
+  const issue = new Issue(change, new Map(), change.sweep.fact_seq + 1, true)
+  for (const [index, trial] of trials.entries()) issue.add(trial, index)
+  if (issue.refused.length > 0) throw new Error(`the budget of sweep ${change.sweep.id} is below its first trials`)
+  await issue.store(tx, 0)
 }
 
 const ISSUED = {
@@ -170,13 +161,13 @@ const INSERT = {
   text: `with list as materialized (
            select * from jsonb_to_recordset($2::jsonb)
              as x (number int, config jsonb, hash text, replicate int, source text, reason text, parent int,
-                     checkpoint jsonb)),
+                     checkpoint jsonb, params jsonb)),
          stored as (
            insert into trials (sweep_id, number, config, hash, replicate, source, reason, parent, checkpoint)
            select $1, number, config, hash, replicate, source, reason, parent, checkpoint from list),
          tracked as (
-           insert into runs (id, experiment_id, sweep_id, trial)
-           select $1 || '-' || number, $1, $1, number from list returning key, trial)
+           insert into runs (id, experiment_id, sweep_id, trial, params)
+           select $1 || '-' || number, $1, $1, number, coalesce(params, config) from list returning key, trial)
          insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore, tickets, ticketed_at)
          select $1 || '-' || trial || '-1', $1, trial, 1, key, $3, checkpoint, $4::int,
                 case when $4::int > 0 then now() end
@@ -206,7 +197,8 @@ class Issue {
     const { sweep } = this.#change
     const hash = configHash(trial.config)
     const before = this.#issued.get(hash)
-    if (before !== undefined && !this.#repeat) {
+    const isExpected = trial.replicate !== undefined && trial.replicate === (before?.replicate ?? -1) + 1
+    if (before !== undefined && !this.#repeat && !isExpected) {
       this.refused.push({ index, why: 'duplicate', number: before.number })
       return
     }
@@ -219,7 +211,10 @@ class Issue {
     const reason = plainText(trial.reason)
     this.#issued.set(hash, { hash, replicate, number: before?.number ?? number })
     const { config, source, parent } = trial
-    this.#rows.push({ number, config, hash, replicate, source, reason, parent, checkpoint })
+    // Most configs are flat, and need not be sent twice.
+    const isFlat = Object.values(config).every((value) => typeof value !== 'object' || value === null)
+    const params = isFlat ? undefined : flattenParams(config)
+    this.#rows.push({ number, config, hash, replicate, source, reason, parent, checkpoint, params })
     const attempt = attemptId(sweep.id, number, 1)
     this.created.push({ attemptId: attempt, queueName: ticketQueue(sweep), tickets: 1, number, index })
     this.#change.fact(createdFact(trial, number, this.#basis, checkpoint?.step), {

@@ -15,6 +15,7 @@ import {
   TokenCreated,
   TokenList,
   TrialDetail,
+  TrialEnvironment,
   TrialList,
   TrialView,
   WhoAmI,
@@ -94,18 +95,19 @@ describe('what the client gets has the shape that the schemas say', () => {
     expect((await client.createSweep(given)).sweep).toMatchObject({ id: given.id, trials: { queued: 1 } })
     expect(await client.getTrial(given.id, 1)).toMatchObject({ config: { lr: 0.5, kind: 'b' }, source: 'user' })
     await expect(client.createSweep(given)).rejects.toMatchObject({ code: 'conflict' })
-    const wrong = {
-      ...given,
-      id: undefined,
-      configs: [
-        { lr: 0.5, kind: 'b' },
-        { lr: 'much', kind: 'a' },
-      ],
+    const wrong = (configs: { lr: number | string; kind: string }[], cap = '') =>
+      client.createSweep({ ...given, id: undefined, source: source + cap, configs })
+    const [half, quarter] = [
+      { lr: 0.5, kind: 'b' },
+      { lr: 0.25, kind: 'b' },
+    ]
+    for (const [call, message] of [
+      [wrong([half, { lr: 'much', kind: 'a' }]), /^configs\[1\]: .*lr/],
+      [wrong([half, quarter, half]), /^configs\[2\] is the same config as configs\[0\]/],
+      [wrong([half, quarter], 'run_cap: 1\n'), /^configs\[1\] is more than the budget/],
+    ] as const) {
+      await expect(call).rejects.toMatchObject({ code: 'invalid-request', message: expect.stringMatching(message) })
     }
-    await expect(client.createSweep(wrong)).rejects.toMatchObject({
-      code: 'invalid-request',
-      message: expect.stringMatching(/^configs\[1\]: .*lr/),
-    })
   })
 
   test('the leaderboard: best first, then what never had a finite value', async () => {
@@ -136,6 +138,8 @@ describe('what the client gets has the shape that the schemas say', () => {
     expect(await client.getTrial(sweepId, 2)).toMatchObject({ state: 'failed', cause: 'nan', lastValue: Number.NaN })
     const metrics = MetricsReply.parse(await client.trialMetrics(sweepId, 4, { names: ['loss'] }))
     expect(metrics.series).toEqual([{ name: 'loss', steps: [1, 2], values: [Number.NEGATIVE_INFINITY, 0.4] }])
+    const { attempt, environment } = TrialEnvironment.parse(await client.trialEnvironment(sweepId, 1))
+    expect({ attempt, environment }).toEqual({ attempt: 1, environment: trial.attemptList[0]?.environment })
     const log = LogPage.parse(await client.trialLog(sweepId, 1))
     expect(log).toMatchObject({ offset: 0, done: true, text: '\u001b[31mred\u001b[0m </script> trial 1\n' })
     const followed: string[] = []
@@ -229,6 +233,9 @@ describe('errors', () => {
       () => client.listTrials('0000000000'),
       () => client.getTrial(sweepId, 999),
       () => client.trialLog(sweepId, 1, { attempt: 9 }),
+      () => client.trialEnvironment(sweepId, 1, 9),
+      () => client.trialEnvironment(sweepId, 999),
+      () => client.getObject('a'.repeat(64)),
       () => client.controlTrial(sweepId, 999, 'stop'),
       () => client.controlTrial(sweepId, 999, 'retry'),
       () => client.controlSweep('0000000000', 'pause'),

@@ -5,6 +5,7 @@ import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
+import { isRunBelow } from '@sweep/store/tracking/runs'
 import Fastify from 'fastify'
 import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { addAgentRoutes } from './agents/agent-routes.ts'
@@ -35,8 +36,11 @@ import { ObjectJanitor } from './objects/object-janitor.ts'
 import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
+import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
+import { addReportRoutes } from './sweeps/report-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
+import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
 import { addTrialRoutes } from './trials/trial-routes.ts'
@@ -129,7 +133,7 @@ export async function buildApi(
   addErrorHandler(app, log)
   addBodyTimeout(app, settings.requestTimeoutMs)
   addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
-  addAccessControl(app, context.authenticator)
+  addAccessControl(app, context.authenticator, (id, above) => isRunBelow(database, id, above))
   context.monitoring.watch(app)
   await app.register(swagger, {
     openapi: {
@@ -147,12 +151,15 @@ export async function buildApi(
       addTokenRoutes(routes, context)
       addSweepRoutes(routes, context)
       addImportanceRoutes(routes, context)
+      addReportRoutes(routes, context)
+      addConfirmRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
       addAgentRoutes(routes, context)
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
+      addTrackingRoutes(routes, context)
       addEventRoutes(routes, context)
       routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
     },

@@ -4,6 +4,7 @@ import { listen } from '@sweep/store/listen'
 import { compactAttempts } from '@sweep/store/metrics'
 import { budgetUse } from '@sweep/store/sweep-control'
 import { sweepDefinition } from '@sweep/store/sweeps'
+import { summariseRunning } from '@sweep/store/tracking/summarise'
 import { type Coalesced, coalesced } from './coalesced.ts'
 import type { ControllerContext, ControllerDependencies } from './context.ts'
 import { crashPoints } from './crash-point.ts'
@@ -23,6 +24,7 @@ const SWEEPER_MS = 2000
 
 /** Packing is in no hurry and leaves the database to others in between. */
 const PACK_MS = 5000
+const SUMMARISE_MS = 5000
 const PACK_AGAIN_MS = 200
 const MOST_PACKED = 20
 const FIRST_BACKOFF_MS = 100
@@ -79,6 +81,7 @@ class Reconciler implements Controller {
   readonly #owning: Coalesced
   readonly #sweeping: Coalesced
   readonly #packing: Coalesced
+  readonly #summarising: Coalesced
   readonly #timers = new Set<NodeJS.Timeout>()
   #budgetTimer: NodeJS.Timeout | undefined
   #listener: { close(): Promise<void> } | undefined
@@ -95,6 +98,9 @@ class Reconciler implements Controller {
     this.#owning = this.#loop('own', () => this.#own())
     this.#sweeping = this.#loop('sweep', () => this.#sweeper.round(SWEEPER_MS))
     this.#packing = this.#loop('pack', () => this.#pack())
+    this.#summarising = this.#loop('summarise', async () => {
+      await summariseRunning(this.#context.database)
+    })
   }
 
   async start(): Promise<void> {
@@ -112,6 +118,7 @@ class Reconciler implements Controller {
     this.#every(this.#context.settings.controllerLeaseMs / 3, () => this.#owning.trigger())
     this.#every(SWEEPER_MS, () => this.#sweeping.trigger())
     this.#every(PACK_MS, () => this.#packing.trigger())
+    this.#every(SUMMARISE_MS, () => this.#summarising.trigger())
     this.#owning.trigger()
     this.#sweeping.trigger()
   }
@@ -135,7 +142,7 @@ class Reconciler implements Controller {
     for (const timer of this.#timers) clearTimeout(timer)
     clearTimeout(this.#budgetTimer)
     clearTimeout(this.#foldTimer)
-    const loops = [this.#folding, this.#admitting, this.#owning, this.#sweeping, this.#packing]
+    const loops = [this.#folding, this.#admitting, this.#owning, this.#sweeping, this.#packing, this.#summarising]
     await within(STOP_MS, Promise.all(loops.map((loop) => loop.stop())))
     this.#context.crash('in-shutdown')
     try {

@@ -128,8 +128,21 @@ export const TrialView = z.strictObject({
 })
 export type TrialView = z.infer<typeof TrialView>
 
+/** What the newest confirmation of the sweep says of a trial's config; see `Confirmation`. */
+export const ConfirmedMean = z.strictObject({
+  sweep: SweepId,
+  metric: z.string(),
+  runs: z.int(),
+  mean: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  group: z.string(),
+})
+export type ConfirmedMean = z.infer<typeof ConfirmedMean>
+
 export const LeaderboardRow = TrialView.extend({
   rank: z.int().nullable(),
+  confirmed: ConfirmedMean.optional(),
   /** With several objectives: no feasible trial that has ended is better by one of them and as good by the others. */
   front: z.boolean().optional(),
 })
@@ -264,6 +277,10 @@ export type TrialList = z.infer<typeof TrialList>
 
 export const MetricsReply = z.strictObject({ attempt: z.int(), series: z.array(MetricSeries) })
 export type MetricsReply = z.infer<typeof MetricsReply>
+
+/** Where an attempt ran; `RunEnvironment` names what is in it. */
+export const TrialEnvironment = z.strictObject({ attempt: z.int(), environment: z.record(z.string(), Json) })
+export type TrialEnvironment = z.infer<typeof TrialEnvironment>
 
 /** A piece of an attempt's output. Of very long output the beginning and the end are kept, so `offset` may jump ahead. */
 export const LogPage = z.strictObject({

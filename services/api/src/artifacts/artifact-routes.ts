@@ -11,6 +11,7 @@ import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { sendObject } from '../objects/object-routes.ts'
 import { knownTrial, TrialPath } from '../trials/trial-routes.ts'
+import { attachmentName } from './attachment-name.ts'
 
 const AgentPath = z.strictObject({ id: AgentId })
 const ListQuery = z.strictObject({
@@ -66,7 +67,7 @@ export function addArtifactRoutes(app: App, context: ApiContext): void {
         })
       }
       // Saved, never shown: a page among them would run as one of ours.
-      reply.header('content-disposition', `attachment; filename*=UTF-8''${fileName(path)}`)
+      reply.header('content-disposition', attachmentName(path))
       reply.header('x-content-sha256', artifact.sha256)
       return sendObject(artifact.sha256, reply, context)
     },
@@ -107,10 +108,4 @@ export function addArtifactRoutes(app: App, context: ApiContext): void {
       return { result }
     },
   )
-}
-
-/** As RFC 5987 wants it in a header. */
-function fileName(path: string): string {
-  const name = path.slice(path.lastIndexOf('/') + 1)
-  return encodeURIComponent(name).replace(/['()*]/g, (one) => `%${one.charCodeAt(0).toString(16).toUpperCase()}`)
 }

@@ -11,8 +11,17 @@ const LARGE = 65_536
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (data: unknown) => {
-    const result = schema.safeParse(data)
-    return result.success ? { value: result.data } : { error: invalidRequest(result.error, httpPart ?? 'body') }
+    const part = httpPart ?? 'body'
+    try {
+      const result = schema.safeParse(data)
+      return result.success ? { value: result.data } : { error: invalidRequest(result.error, part) }
+    } catch (error) {
+      // Of the stack: JSON can be nested deeper than anything can follow that walks it.
+      if (!(error instanceof RangeError)) throw error
+      return {
+        error: new SweepError('invalid-request', `the ${partName(part)} is nested too deeply`, { cause: error }),
+      }
+    }
   }
 
 /** Reply schemas document; what a handler returns is typed by them, so replies are not checked a second time. */
@@ -40,6 +49,12 @@ function partName(part: string): string {
 
 function pathText(path: readonly PropertyKey[]): string {
   return path
-    .map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? String(key) : `.${String(key)}`))
+    .map((key, i) => (typeof key === 'number' ? `[${key}]` : i === 0 ? shortened(key) : `.${shortened(key)}`))
     .join('')
+}
+
+/** Keys may be of the client's making, and of any length. */
+function shortened(key: PropertyKey): string {
+  const text = String(key)
+  return text.length > 100 ? `${text.slice(0, 100)}…` : text
 }

@@ -1,22 +1,19 @@
-import type { Readable } from 'node:stream'
-import { getContent, putContent } from '@sweep/objects/content'
+import { getContent } from '@sweep/objects/content'
 import { Sha256 } from '@sweep/spec/code'
 import { SweepError } from '@sweep/spec/errors'
-import { findObject, finishObject, reserveObject, storedBytes } from '@sweep/store/objects'
+import { findObject } from '@sweep/store/objects'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { storeUpload } from './store-upload.ts'
 
 const ObjectPath = z.strictObject({ sha256: Sha256 })
 const Stored = z.strictObject({ sha256: Sha256, sizeBytes: z.int() })
 
-/** An upload says this often that it goes on. */
-const RESERVE_EVERY_MS = 600_000
-
 /** Bytes by their hash, as the command, agents and readers put and get them. */
 export function addObjectRoutes(app: App, context: ApiContext): void {
-  const { database, objects, settings } = context
+  const { database } = context
 
   app.head(
     '/objects/:sha256',
@@ -48,28 +45,7 @@ export function addObjectRoutes(app: App, context: ApiContext): void {
           response: { 200: Stored },
         },
       },
-      async (request, reply) => {
-        const { sha256 } = request.params
-        const body = request.body as Readable | undefined
-        if (body === undefined) throw new SweepError('invalid-request', 'the bytes of the object are missing')
-        const { quotaBytes } = settings.objects
-        const reserve = () => reserveObject(database, sha256)
-        const renew = setInterval(() => void reserve().catch(() => undefined), RESERVE_EVERY_MS)
-        try {
-          if (quotaBytes !== undefined && (await storedBytes(database)) >= quotaBytes) throw overQuota(quotaBytes)
-          await reserve()
-          const sizeBytes = await putContent(objects, sha256, body)
-          await finishObject(database, sha256, sizeBytes)
-          return { sha256, sizeBytes }
-        } catch (error) {
-          // What is still on its way is let pass: a client that is cut off while it sends never reads why.
-          reply.header('connection', 'close')
-          request.raw.resume()
-          throw error
-        } finally {
-          clearInterval(renew)
-        }
-      },
+      (request, reply) => storeUpload(request, reply, request.params.sha256, context),
     )
   })
 }
@@ -88,11 +64,4 @@ export async function sendObject(
   }
   if (!reply.hasHeader('content-type')) reply.type('application/octet-stream')
   return reply.header('content-length', String(found.sizeBytes)).send(found.stream)
-}
-
-function overQuota(quotaBytes: number): SweepError {
-  return new SweepError('storage-full', `the object store holds ${quotaBytes} bytes, which is all that it may`, {
-    hint: 'Raise SWEEP_OBJECTS_QUOTA where the server is started.',
-    retryable: true,
-  })
 }

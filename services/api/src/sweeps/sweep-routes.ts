@@ -1,9 +1,11 @@
 import { basename } from 'node:path'
+import { configHash } from '@sweep/spec/config-hash'
 import type { Diagnostic } from '@sweep/spec/document/diagnostic'
 import { requireDocument } from '@sweep/spec/document/parse-document'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import { newId, SweepId } from '@sweep/spec/ids'
-import type { Config, SearchSpace } from '@sweep/spec/search-space'
+import type { Config } from '@sweep/spec/search-space'
 import { SWEEP_STATES } from '@sweep/spec/sweep-state'
 import {
   ChangeSweep,
@@ -21,6 +23,7 @@ import { loadFacts } from '@sweep/store/facts'
 import { type ControlResult, changeSweep, controlSweep } from '@sweep/store/sweep-control'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import { createSweep, getSweep, listSweeps, sweepDefinition } from '@sweep/store/sweeps'
+import type { NewTrial } from '@sweep/store/trials'
 import { z } from 'zod'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
@@ -107,8 +110,8 @@ export function addSweepRoutes(app: App, context: ApiContext): void {
       const id = request.body.id ?? SweepId.parse(newId(randomBytes))
       const name = document.name ?? nameFrom(file, workdir)
       const code = codeOf(document, request.body.code)
-      const configs = firstConfigs(document.space, request.body.configs)
-      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code, configs })
+      const trials = firstTrials(document, request.body.configs)
+      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code, trials })
       notifier.tell('sweep_changed', [id])
       log.info({ sweepId: id, by: principalName(request.principal) }, 'sweep created')
       return reply.status(201).send({ sweep: sweepView(sweep), warnings })
@@ -215,9 +218,28 @@ function readDocument(body: z.output<typeof ValidateSweep>, randomBytes: ApiCont
   return { document, warnings: warnings.map(warningOf) }
 }
 
-/** @throws SweepError `invalid-request` naming the config and the parameter */
-function firstConfigs(space: SearchSpace, configs: readonly Config[]): Config[] {
-  return configs.map((config, index) => checkedConfig(space, config, `configs[${index}]`))
+/**
+ * Those that a request brings with its sweep.
+ * @throws SweepError `invalid-request` naming the config that can't be one
+ */
+function firstTrials({ space, budget }: SweepDocument, configs: readonly Config[]): NewTrial[] {
+  if (budget.trials !== undefined && configs.length > budget.trials) {
+    throw new SweepError('invalid-request', `configs[${budget.trials}] is more than the budget of the sweep allows`, {
+      hint: 'Raise run_cap or budget.trials.',
+    })
+  }
+  const seen = new Map<string, number>()
+  return configs.map((given, index) => {
+    const config = checkedConfig(space, given, `configs[${index}]`)
+    const first = seen.get(configHash(config))
+    if (first !== undefined) {
+      throw new SweepError('invalid-request', `configs[${index}] is the same config as configs[${first}]`, {
+        hint: 'Leave one of them out.',
+      })
+    }
+    seen.set(configHash(config), index)
+    return { config, source: 'user', reason: 'came with the sweep' }
+  })
 }
 
 function warningOf({ message, hint, path, line, column }: Diagnostic): Warning {

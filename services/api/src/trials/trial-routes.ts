@@ -13,6 +13,7 @@ import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { confirmedMeans } from '../sweeps/confirmation-view.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
 import { trialLeaderboard } from './trial-leaderboard.ts'
@@ -52,7 +53,12 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         ...(state === undefined ? {} : { states: state }),
         ...(after === undefined ? {} : { after }),
       })
-      return { rows: page.rows.map((row) => leaderboardRow(row, sweep.document)), next: page.next }
+      const confirmed = await confirmedMeans(database, sweep.id)
+      const rows = page.rows.map((row) => {
+        const again = confirmed.get(row.number)
+        return { ...leaderboardRow(row, sweep.document), ...(again === undefined ? {} : { confirmed: again }) }
+      })
+      return { rows, next: page.next }
     },
   )
 

@@ -1,0 +1,53 @@
+import { nestParams } from '@sweep/spec/tracking/params'
+import type { RunDetail, RunSource, RunView } from '@sweep/spec/wire/tracking/runs'
+import { type SweepDefinition, sweepDefinition } from '@sweep/store/sweeps'
+import { readDetails } from '@sweep/store/tracking/run-details'
+import { runMetrics } from '@sweep/store/tracking/run-metrics'
+import type { RunRecord } from '@sweep/store/tracking/run-record'
+import type { ApiContext } from '../context.ts'
+
+export function runView(run: RunRecord): RunView {
+  const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, ...rest } = run
+  return {
+    ...rest,
+    trial: trial === null ? null : { ...trial },
+    params: { ...params },
+    tags: { ...tags },
+    createdAt: createdAt.toISOString(),
+    startedAt: startedAt?.toISOString() ?? null,
+    endedAt: endedAt?.toISOString() ?? null,
+    deletedAt: deletedAt?.toISOString() ?? null,
+  }
+}
+
+export async function runDetail(run: RunRecord, { database }: ApiContext): Promise<RunDetail> {
+  const [details, metrics, definition] = await Promise.all([
+    readDetails(database, run.key),
+    runMetrics(database, run.key),
+    run.trial === null ? undefined : sweepDefinition(database, run.trial.sweepId),
+  ])
+  const { source, environment, resources } = details
+  return {
+    ...runView(run),
+    nestedParams: { ...nestParams(run.params) },
+    notes: details.notes,
+    message: details.message,
+    source: definition === undefined ? source : { ...sourceOf(definition), ...source },
+    environment: { ...environment },
+    resources: { ...resources },
+    metricNames: metrics.map((metric) => metric.name),
+  }
+}
+
+/** Where the code of a sweep's trials is from. */
+function sourceOf({ document, code }: SweepDefinition): RunSource {
+  const entryPoint = document.program ?? document.command.join(' ').slice(0, 10_000)
+  switch (code.kind) {
+    case 'folder':
+      return { type: 'local', entryPoint }
+    case 'snapshot':
+      return { type: 'snapshot', snapshot: code.sha256, entryPoint }
+    case 'git':
+      return { type: 'git', repo: code.url, commit: code.commit, entryPoint }
+  }
+}
