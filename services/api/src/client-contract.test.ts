@@ -102,11 +102,11 @@ describe('what the client gets has the shape that the schemas say', () => {
       { lr: 0.25, kind: 'b' },
     ]
     for (const [call, message] of [
-      [wrong([half, { lr: 'much', kind: 'a' }]), /^configs\[1\]: .*lr/],
-      [wrong([half, quarter, half]), /^configs\[2\] is the same config as configs\[0\]/],
-      [wrong([half, quarter], 'run_cap: 1\n'), /^configs\[1\] is more than the budget/],
+      [() => wrong([half, { lr: 'much', kind: 'a' }]), /^configs\[1\]: .*lr/],
+      [() => wrong([half, quarter, half]), /^configs\[2\] is the same config as configs\[0\]/],
+      [() => wrong([half, quarter], 'run_cap: 1\n'), /^configs\[1\] is more than the budget/],
     ] as const) {
-      await expect(call).rejects.toMatchObject({ code: 'invalid-request', message: expect.stringMatching(message) })
+      await expect(call()).rejects.toMatchObject({ code: 'invalid-request', message: expect.stringMatching(message) })
     }
   })
 
