@@ -14,6 +14,7 @@ const input = {
   api: `${root}services/api/src/main.ts`,
   controller: `${root}services/controller/src/main.ts`,
   agent: `${root}services/agent/src/main.ts`,
+  operator: `${root}services/agent/src/operator/main.ts`,
   reaper: `${root}services/agent/src/reaper.ts`,
 }
 
