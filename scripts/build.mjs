@@ -40,10 +40,11 @@ chmodSync(`${dist}/sweep.js`, 0o755)
 const assets = [
   ['packages/store/migrations', 'migrations'],
   ['packages/python/sweep.py', 'python/sweep.py'],
+  ['packages/python/sweep_tracking', 'python/sweep_tracking'],
   ['services/api/static', 'static'],
   ['packages/spec/generated/sweep.schema.json', 'sweep.schema.json'],
 ]
 for (const [from, to] of assets) {
   if (!existsSync(`${root}${from}`)) throw new Error(`nothing to copy at ${from}`)
-  cpSync(`${root}${from}`, `${dist}/${to}`, { recursive: true })
+  cpSync(`${root}${from}`, `${dist}/${to}`, { recursive: true, filter: (path) => !path.includes('__pycache__') })
 }
