@@ -47,7 +47,7 @@ def environment() -> Dict[str, Any]:
         "executable": sys.executable,
         "packages": packages(),
         "conda": os.environ.get("CONDA_DEFAULT_ENV"),
-        "image": _image(),
+        "image": os.environ.get("SWEEP_IMAGE"),
     }
     known = found["packages"]
     found["frameworks"] = {name: known[name] for name in _FRAMEWORKS if name in known}
@@ -106,12 +106,6 @@ def _gpus() -> List[Dict[str, Any]]:
 def _cuda() -> Optional[str]:
     torch = sys.modules.get("torch")
     return getattr(getattr(torch, "version", None), "cuda", None)
-
-
-def _image() -> Optional[str]:
-    if os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv"):
-        return os.environ.get("SWEEP_IMAGE") or "unknown"
-    return None
 
 
 def source(folder: Optional[str] = None) -> Dict[str, Any]:

@@ -6,7 +6,8 @@
     sent.json       {"offset", "seq", "pending"}: bytes of the journal that the server has, the number of the last batch
                     of metrics among them, and the one that is under way: {"seq", "end"}
     files/          copies of files that are to be uploaded
-    rejected.jsonl  operations that the server will not take, with the reason
+    rejected.jsonl  operations that the server will not take, with the reason; the folder is renamed to rejected-… then,
+                    once all else is sent
 
 A batch of metrics is a range of bytes that is written down before it is sent: after any fault it goes out again under
 the same number with the same points, and the server counts it once. Every other operation may be repeated. Programs in
@@ -303,12 +304,23 @@ class Spool:
             self._keep(0, self.seq, None)
 
     def close(self, remove: bool) -> None:
+        """Removes the folder when nothing is left in it, and else leaves it to whoever sends it next."""
         with self._lock:
             if self._fd >= 0:
                 os.close(self._fd)
                 self._fd = -1
             if remove and not os.path.exists(os.path.join(self.folder, "rejected.jsonl")):
                 shutil.rmtree(self.folder, ignore_errors=True)
+                return
+            try:
+                if remove:
+                    # For people to look at; there is nothing to send, so it gets a name that nobody looks for.
+                    kept = f"rejected-{self.run}-{self.writer}"
+                    os.rename(self.folder, os.path.join(os.path.dirname(self.folder), kept))
+                    return
+                _replace(os.path.join(self.folder, "run.json"), {**self._header, "owner": None})
+            except OSError:
+                pass
 
     def _sync(self) -> None:
         fd = os.open(self._journal, os.O_RDWR)
