@@ -20,6 +20,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 FOLDER = Path(__file__).resolve().parent
 
 
+def forget():
+    for name in list(sys.modules):
+        if name == "sweep" or name.partition(".")[0] == "sweep_tracking":
+            del sys.modules[name]
+
+
 class FakeServer:
     """Runs by id, with the rules of the real one that matter to a client; and the faults that one has."""
 
@@ -165,15 +171,11 @@ class TrackingTest(unittest.TestCase):
     def load(self, **env):
         """The module `sweep`, anew."""
         os.environ.update({name: str(value) for name, value in env.items()})
-        modules = mock.patch.dict(sys.modules)
-        modules.start()
-        self.addCleanup(modules.stop)
         path = mock.patch.object(sys, "path", [str(FOLDER), *sys.path])
         path.start()
         self.addCleanup(path.stop)
-        for name in list(sys.modules):
-            if name == "sweep" or name.partition(".")[0] == "sweep_tracking":
-                del sys.modules[name]
+        forget()  # ours alone: torch can't be imported twice
+        self.addCleanup(forget)
         module = importlib.import_module("sweep")
         tracking = importlib.import_module("sweep_tracking")
         from_sender = importlib.import_module("sweep_tracking.sender")
