@@ -482,7 +482,7 @@ class OutageTest(TrackingTest):
     def test_a_redirect_is_not_followed(self):
         other = FakeServer()
         self.addCleanup(other.close)
-        self.server.answer = (307, f"{other.url}/api/v1/runs")
+        self.server.answer = (302, f"{other.url}/api/v1/runs")
         sweep = self.load(SWEEP_TOKEN="secret", SWEEP_EXIT_WAIT="0.2")
         with sweep.start_run(capture=False):
             pass

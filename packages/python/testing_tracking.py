@@ -218,8 +218,8 @@ class TrackingTest(unittest.TestCase):
     def python(self, code, **env):
         """A program of its own, started."""
         full = {**os.environ, "PYTHONPATH": str(FOLDER), **{name: str(value) for name, value in env.items()}}
-        start = [sys.executable, "-c", code]
-        process = subprocess.Popen(start, env=full, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([sys.executable, "-c", code], env=full, text=True, **pipes)
 
         def end():
             process.kill()
