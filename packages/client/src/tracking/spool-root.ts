@@ -1,0 +1,17 @@
+import { accessSync, constants, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { sweepHome } from '@sweep/spec/sweep-home'
+
+/** `$SWEEP_SPOOL`, else `spool` in the home folder of sweep, else a folder for temporary files; as the Python SDK has it. */
+export function spoolRoot(env: Readonly<Record<string, string | undefined>>): string {
+  if (env['SWEEP_SPOOL']) return env['SWEEP_SPOOL']
+  const wanted = join(sweepHome(env), 'spool')
+  try {
+    mkdirSync(wanted, { recursive: true, mode: 0o700 })
+    accessSync(wanted, constants.W_OK | constants.X_OK)
+    return wanted
+  } catch {
+    return join(tmpdir(), `sweep-spool-${process.getuid?.() ?? ''}`)
+  }
+}
