@@ -174,6 +174,8 @@ class LogTest(TrackingTest):
             run.log_metric("\ud800", 1)
             run.log_metric("a/../b", 1)
             run.log_metric("nul\0", 1)
+            run.log_metric("__proto__", 1)
+            run.set_tag("__proto__", 1)
             run.log_metric("é" * 200, 1)
             run.log_metric("step", 1, 2**60)
             run.log_params({"__proto__": 1, "\ud800": "\ud800", "long": "x" * 100_000})
@@ -182,7 +184,7 @@ class LogTest(TrackingTest):
         self.assertIn({"good 'name' \"🙂\"": 1}, [point["values"] for point in got["points"]])
         names = {name for point in got["points"] for name in point["values"]}
         self.assertTrue(all(len(name.encode()) <= 250 and ".." not in name for name in names), names)
-        self.assertNotIn("__proto__", got["params"])
+        self.assertNotIn("__proto__", {*got["params"], *got["tags"], *names})
         self.assertNotIn("long", got["params"])
         self.assertLess(self.err.getvalue().count("\n"), 25)
 

@@ -162,7 +162,7 @@ class Run:
         kept = []
         for text in texts:
             name = text.rpartition(": ")[0]
-            if len(name) > 80 or "." in name or "\\u" in name:  # worth a second look
+            if len(name) > 80 or "." in name or "\\u" in name or "__" in name:  # worth a second look
                 import json
 
                 wrong = _values.wrong_metric(json.loads(name))

@@ -39,6 +39,8 @@ def wrong_name(name: str) -> Optional[str]:
         return "a name must not be empty"
     if len(name.encode("utf-8", "replace")) > NAME_BYTES:
         return f"{name[:40]!r}… has more than {NAME_BYTES} bytes"
+    if "__proto__" in name.split("."):  # the server refuses all of a body that has it
+        return "nothing can be called __proto__"
     return None
 
 
@@ -121,7 +123,8 @@ def plain(value: Any, depth: int = 0) -> Any:
             return [plain(item, depth + 1) for item in items]
         mapping = as_mapping(value)
         if mapping is not None:
-            return {text_of(key): plain(item, depth + 1) for key, item in mapping.items()}
+            named = ((text_of(key), item) for key, item in mapping.items())
+            return {name: plain(item, depth + 1) for name, item in named if name != "__proto__"}
         # Tensors, arrays and their scalars; a large one is no param, and its `str` says enough.
         tolist = getattr(value, "tolist", None)
         if callable(tolist) and not isinstance(value, type) and _size(value) <= 1000:
@@ -148,7 +151,7 @@ def flatten(params: Any) -> Tuple[Dict[str, Any], List[str]]:
                 take(item, path + (text_of(key),))
             return
         name = ".".join(path)
-        problem = wrong_name(name) or ("a param can't be called __proto__" if "__proto__" in name.split(".") else None)
+        problem = wrong_name(name)
         made = None if problem else {} if mapping is not None else plain(value)
         if problem is None and isinstance(made, (str, list, dict)):
             length = len(made) if isinstance(made, str) else len(json.dumps(made, ensure_ascii=False))

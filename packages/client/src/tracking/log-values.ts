@@ -5,6 +5,8 @@ import { RunArtifactPath } from '@sweep/spec/wire/tracking/artifacts'
 
 const MOST_DEPTH = 20
 const TAG_CHARACTERS = 5000
+/** The server refuses all of a body that has it. */
+const RESERVED = 'nothing can be called __proto__'
 
 /** What can go to the server, and what had to be left out and why. */
 export interface Cleaned<T> {
@@ -23,7 +25,8 @@ export function cleanParams(params: unknown): Cleaned<Json> {
   for (const [name, value] of Object.entries(flattenParams(made as { readonly [key: string]: Json }))) {
     // A value that is an object still is one without members.
     const checked = Params.safeParse({ [name]: value })
-    if (checked.success) kept.push([name, value])
+    if (name.split('.').includes('__proto__')) wrong.push(RESERVED)
+    else if (checked.success) kept.push([name, value])
     else wrong.push(checked.error.issues[0]?.message ?? `${name} is no param`)
   }
   return { kept: Object.fromEntries(kept), wrong }
@@ -37,6 +40,7 @@ export function cleanMetrics(metrics: unknown): Cleaned<number | string> {
   for (const [name, value] of Object.entries(metrics)) {
     const key = MetricKey.safeParse(name)
     if (!key.success) wrong.push(key.error.issues[0]?.message ?? 'a name is wrong')
+    else if (name === '__proto__') wrong.push(RESERVED)
     else if (typeof value !== 'number') wrong.push(`${JSON.stringify(name)} is ${typeof value}, not a number`)
     else kept.push([name, encodeMetric(value)])
   }
@@ -50,7 +54,8 @@ export function cleanTags(tags: unknown): Cleaned<string | null> {
   const wrong: string[] = []
   for (const [name, value] of Object.entries(tags)) {
     const key = Name.safeParse(name)
-    if (key.success) kept.push([name, value === null ? null : cleanText(value, TAG_CHARACTERS)])
+    if (name === '__proto__') wrong.push(RESERVED)
+    else if (key.success) kept.push([name, value === null ? null : cleanText(value, TAG_CHARACTERS)])
     else wrong.push(key.error.issues[0]?.message ?? 'a name is wrong')
   }
   return { kept: Object.fromEntries(kept), wrong }
@@ -98,7 +103,9 @@ function plainObject(value: object, depth: number): Json {
   const entries = value instanceof Map ? [...value] : Object.entries(value)
   return Object.fromEntries(
     entries.flatMap(([key, item]) =>
-      item === undefined || typeof item === 'function' ? [] : [[wellFormed(safeString(key)), plain(item, depth + 1)]],
+      item === undefined || typeof item === 'function' || key === '__proto__'
+        ? []
+        : [[wellFormed(safeString(key)), plain(item, depth + 1)]],
     ),
   )
 }
