@@ -83,7 +83,8 @@ create table run_writers (
 
 -- What each metric of a run has come to, over all its points. NaN is no minimum and no maximum.
 create table run_metrics (
-  run_key int8 not null references runs,
+  -- Of a run; not checked, as with points: it would lock the run once for each of its metrics.
+  run_key int8 not null,
   name_id int not null,
   -- Key of the attempt (or stream) that the last point is of: what an earlier one has reported is older.
   attempt_key int8 not null,
@@ -96,7 +97,7 @@ create table run_metrics (
   max_value float8,
   max_step int8,
   primary key (run_key, name_id)
-) with (fillfactor = 70);
+) with (fillfactor = 90);
 
 -- Batches of an attempt that run_metrics has; the next is number `batches`.
 create table metric_summaries (

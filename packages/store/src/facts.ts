@@ -1,8 +1,7 @@
-import { type Fact, FactBody, type Verdict } from '@sweep/spec/facts'
+import { type Fact, FactBody } from '@sweep/spec/facts'
 import type { SweepId } from '@sweep/spec/ids'
-import { encodeMetric } from '@sweep/spec/number'
-import type { Values } from '@sweep/spec/objectives'
 import type { Queryable } from './database.ts'
+import { unpackFacts } from './fact-codec.ts'
 
 const LOAD = {
   name: 'facts-load',
@@ -32,44 +31,11 @@ export async function loadFacts(
   const facts: Fact[] = []
   for (const row of rows) {
     const first = row.last_seq - row.count + 1
-    for (const [index, body] of row.facts.entries()) {
+    for (const [index, body] of unpackFacts(row.facts).entries()) {
       const seq = first + index
       if (facts.length === limit) return facts
       if (seq > afterSeq) facts.push({ ...FactBody.parse(body), seq, at: row.at })
     }
   }
   return facts
-}
-
-/** A fact as JSON has it, which knows no NaN and no infinities. They are stored by `SweepChange`. */
-export function spelledFact(fact: FactBody): unknown {
-  switch (fact.kind) {
-    case 'report':
-    case 'side-report':
-      return { ...fact, value: encodeMetric(fact.value) }
-    case 'trial-ended':
-      return {
-        ...fact,
-        value: fact.value === null ? null : encodeMetric(fact.value),
-        ...(fact.values === undefined ? {} : { values: spelledValues(fact.values) }),
-      }
-    case 'stop-asked':
-    case 'trial-resumed':
-      return { ...fact, verdict: spelledVerdict(fact.verdict) }
-    default:
-      return fact
-  }
-}
-
-function spelledValues(values: Values): Record<string, number | string> {
-  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, encodeMetric(value)]))
-}
-
-export function spelledVerdict(verdict: Verdict): unknown {
-  const { value, threshold } = verdict
-  return {
-    ...verdict,
-    ...(value === undefined ? {} : { value: encodeMetric(value) }),
-    ...(threshold === undefined ? {} : { threshold: encodeMetric(threshold) }),
-  }
 }

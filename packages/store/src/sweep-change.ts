@@ -6,7 +6,7 @@ import { queueNameOf } from '@sweep/spec/queue-name'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { Queryable } from './database.ts'
-import { spelledFact } from './facts.ts'
+import { packFacts } from './fact-codec.ts'
 import { jsonText } from './json-text.ts'
 import { type AimColumns, aimsOf } from './side-values.ts'
 
@@ -58,7 +58,7 @@ export function ticketQueue(sweep: LockedSweep): string {
 const SETTLE = {
   name: 'sweep-settle',
   text: `with appended as (
-           insert into fact_batches (sweep_id, last_seq, count, facts) select $1, $2::int8 + $18::int, $18, $3::jsonb where $18 > 0)
+           insert into fact_batches (sweep_id, last_seq, count, facts) select $1, $2::int8 + $18::int, $18, $3::json where $18 > 0)
          update sweeps set
            fact_seq = fact_seq + $18,
            ${TRIAL_STATES.map((state, index) => `trials_${state} = trials_${state} + $${index + 4}`).join(', ')},
@@ -149,7 +149,7 @@ export class SweepChange {
     const { rowCount } = await tx.query(SETTLE, [
       this.sweep.id,
       this.sweep.fact_seq,
-      jsonText(this.#facts.map(spelledFact)),
+      jsonText(packFacts(this.#facts)),
       ...TRIAL_STATES.map((state) => this.#counts.get(state) ?? 0),
       this.#gpuSeconds,
       this.#sharePass,

@@ -2,9 +2,11 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { startTimeOf } from '@sweep/launchers/process/process-identity'
 import pino from 'pino'
+import { expect, vi } from 'vitest'
 import type { AgentDeps, AgentHandle } from './agent-handle.ts'
-import { FakeServer } from './fake-server.ts'
+import { FakeServer, type Known } from './fake-server.ts'
 import type { AgentSettings } from './settings.ts'
 import { startAgent } from './start-agent.ts'
 
@@ -20,6 +22,10 @@ export class AgentBench {
 
   static async start(): Promise<AgentBench> {
     return new AgentBench(await FakeServer.start())
+  }
+
+  runFolder(known: Known): string {
+    return join(this.home, 'agents', 'tester', 'runs', known.assignment.attemptId)
   }
 
   async agent(given: Partial<AgentSettings> = {}, deps: Partial<AgentDeps> = {}): Promise<AgentHandle> {
@@ -67,4 +73,22 @@ export class AgentBench {
     await this.server.close()
     rmSync(this.home, { recursive: true, force: true })
   }
+}
+
+export function sh(script: string): string[] {
+  return ['sh', '-c', script]
+}
+
+export function until(condition: () => unknown): Promise<void> {
+  return vi.waitFor(() => expect(condition()).toBeTruthy(), { timeout: 15_000, interval: 5 })
+}
+
+export async function ended(known: Known): Promise<NonNullable<Known['ended']>> {
+  await until(() => known.ended)
+  if (known.ended === undefined) throw new Error('unreachable')
+  return known.ended
+}
+
+export function isLiving(pid: number): boolean {
+  return startTimeOf(pid) !== null
 }

@@ -4,6 +4,7 @@ import { openObjects } from '@sweep/objects/open-objects'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
+import { isRunBelow } from '@sweep/store/tracking/runs'
 import Fastify from 'fastify'
 import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
 import { addAgentRoutes } from './agents/agent-routes.ts'
@@ -124,7 +125,7 @@ export async function buildApi(
   addErrorHandler(app, log)
   addBodyTimeout(app, settings.requestTimeoutMs)
   addGuards(app, [...settings.allowedHosts, ...ownNames(settings.host)])
-  addAccessControl(app, context.authenticator)
+  addAccessControl(app, context.authenticator, (id, above) => isRunBelow(database, id, above))
   context.monitoring.watch(app)
   await app.register(swagger, {
     openapi: {

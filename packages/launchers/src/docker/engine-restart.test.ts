@@ -15,7 +15,9 @@ describe.skipIf(!isHere)(isHere ? 'an engine that is restarted' : WITHOUT_ENGINE
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
-  const counts = ['sh', '-c', 'trap "exit 0" TERM; for i in $(seq 40); do echo line $i; sleep 0.1; done']
+  const countsTo = (last: number) => {
+    return ['sh', '-c', `trap "exit 0" TERM; for i in $(seq ${last}); do echo line $i; sleep 0.1; done`]
+  }
   const spec = (argv: readonly string[]) =>
     testSpec(folder, argv, { container: { image: BUSYBOX, pull: 'never', mounts: [], network: 'none' } })
 
@@ -25,7 +27,8 @@ describe.skipIf(!isHere)(isHere ? 'an engine that is restarted' : WITHOUT_ENGINE
     const engine = await TestEngine.start()
     try {
       const launcher = new DockerLauncher(engine.socket)
-      const running = await startedBy(launcher, spec(counts))
+      // Longer than an engine on a busy machine takes to get round to it.
+      const running = await startedBy(launcher, spec(countsTo(1200)))
       await engine.stop()
       expect(await launcher.unavailable()).toMatch(/no Docker engine answers/)
       const told: string[] = []
@@ -49,7 +52,7 @@ describe.skipIf(!isHere)(isHere ? 'an engine that is restarted' : WITHOUT_ENGINE
   test('with live-restore containers live through it, and their output is whole', { timeout: 180_000 }, async () => {
     const engine = await TestEngine.start('--live-restore')
     try {
-      const given = spec(counts)
+      const given = spec(countsTo(40))
       const running = await startedBy(new DockerLauncher(engine.socket), given)
       await engine.stop()
       await engine.restart()

@@ -80,10 +80,11 @@ describe('params', () => {
     expect(Reflect.get({}, 'polluted')).toBeUndefined()
   })
 
-  test('nested a thousand deep are no trouble', () => {
-    let deep: Json = 1
-    for (let n = 0; n < 1000; n += 1) deep = { a: deep }
-    expect(Object.keys(flattenParams({ deep }))).toHaveLength(1)
+  test.each(['[', '{"a":'])('nested ever deeper in %s are refused beyond fifty levels', (open) => {
+    const deep = (levels: number) =>
+      JSON.parse(`{"p": ${open.repeat(levels)}1${(open === '[' ? ']' : '}').repeat(levels)}}`)
+    expect(Params.safeParse(deep(50)).success).toBe(true)
+    for (const levels of [51, 3000, 100_000]) expect(Params.safeParse(deep(levels)).success).toBe(false)
   })
 
   test('differ by value and type, not by the order of keys', () => {

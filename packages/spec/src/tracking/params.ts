@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import { canonicalJson } from '../config-hash.ts'
-import { Json } from '../number.ts'
+import type { Json } from '../number.ts'
 import { NAME_BYTES, Name } from './names.ts'
+import { MOST_DEPTH, ShallowJson } from './shallow-json.ts'
 
 /** Most params of one run. */
 export const MOST_PARAMS = 5000
-const MOST_DEPTH = 20
 const VALUE_CHARACTERS = 65_536
 
 /** By dotted name; a value is a number, a string, a boolean, null, a list, or an empty object. */
 export type FlatParams = Readonly<Record<string, Json>>
 
 /** Params as a program has them, nested or flat: `{optimizer: {lr: 0.1}}` and `{'optimizer.lr': 0.1}` are the same. */
-export const Params = z.record(z.string(), Json).transform((params, context): FlatParams => {
+export const Params = z.record(z.string(), ShallowJson).transform((params, context): FlatParams => {
   const flat = flattenParams(params)
   for (const [name, value] of Object.entries(flat)) {
     const wrong = whatIsWrong(name, value)

@@ -206,6 +206,23 @@ describe('metrics of a trial', () => {
     expect(await stored(id)).toEqual([{ points: 4, last_value: 2 }])
   })
 
+  test('that began anew are at the last of the new attempt, whichever is summed up first', async () => {
+    const { database, agent, attempt, epoch, id } = await runningTrial()
+    const batches = [lossBatch(0, [5, 4, 3])]
+    await ingestReports(database, agent, [report(attempt, epoch, { batches, ended: ending('lost') })])
+    const again = AttemptId.parse(attempt.replace(/1$/, '2'))
+    const second = await claim(database, again, agent)
+    await ingestReports(database, agent, [report(again, second, { batches: [lossBatch(0, [9])] })])
+    const expected = { loss: { points: 4, last: 9, lastStep: 1, min: 3, max: 9 } }
+    expect(await summaries(id)).toMatchObject(expected)
+    await summariseRunning(database)
+    expect(await summaries(id)).toMatchObject(expected)
+    await compactAttempts(database)
+    expect(await summaries(id)).toMatchObject(expected)
+    expect(await stored(id)).toEqual([{ points: 4, last_value: 9 }])
+    expect(await series(id, 'loss')).toMatchObject({ steps: [1], values: [9] })
+  })
+
   test('go on where a later attempt begins, together with what its program has logged itself', async () => {
     const { database, agent, attempt, epoch, id } = await runningTrial()
     await ingestReports(database, agent, [

@@ -91,30 +91,50 @@ async function store(
       written.map(({ writer }) => writer),
     ]),
   ])
-  const known = knownNames(database)
-  const unknown = new Set(batches.flatMap(({ points }) => keysOf(points).filter((key) => !known.has(key))))
-  const added = await nameIds(tx, [...unknown])
+  const keys = new Keys(batches)
+  const added = await keys.resolve(tx, knownNames(database))
   const open = new Map(streams.rows.map((row) => [row.run_key, new OpenStream(row)]))
   for (const { run_key, writer, seq } of writers.rows) open.get(run_key)?.seqs.set(writer, seq)
   const byId = new Map(runs.rows.map((row) => [row.id, row]))
-  const nameId = (key: string) => known.get(key) ?? added.get(key)
   const results = batches.map((batch): BatchResult => {
     const run = byId.get(batch.runId)
     const stream = run && open.get(run.key)
     if (run === undefined) return { result: 'not-found' }
     if (run.is_deleted || stream === undefined) return { result: 'deleted' }
-    return stream.take(batch, nameId)
+    return stream.take(batch, keys)
   })
   await write(tx, [...open.values()])
   return { results, names: added }
 }
 
-function keysOf(points: readonly RunPoint[]): string[] {
-  return points.flatMap(({ context, values }) => Object.keys(values).map((name) => keyOf(context, name)))
-}
+/** Ids of the keys of some batches, by context and name: a name comes with every point, and is looked up only once. */
+class Keys {
+  readonly #ids = new Map<RunPoint['context'], Map<string, number | undefined>>()
 
-function keyOf(context: RunPoint['context'], name: string): string {
-  return plainText(keyInContext(context, name))
+  constructor(batches: readonly RunBatch[]) {
+    for (const { points } of batches) {
+      for (const { context, values } of points) {
+        const names = this.#ids.get(context) ?? new Map<string, number | undefined>()
+        this.#ids.set(context, names)
+        for (const name of Object.keys(values)) if (!names.has(name)) names.set(name, undefined)
+      }
+    }
+  }
+
+  /** @returns the ids that the process has not met before */
+  async resolve(tx: Queryable, known: ReadonlyMap<string, number>): Promise<ReadonlyMap<string, number>> {
+    const all = [...this.#ids].flatMap(([context, names]) =>
+      [...names.keys()].map((name) => ({ names, name, key: plainText(keyInContext(context, name)) })),
+    )
+    const unknown = new Set(all.flatMap(({ key }) => (known.has(key) ? [] : [key])))
+    const added = await nameIds(tx, [...unknown])
+    for (const { names, name, key } of all) names.set(name, known.get(key) ?? added.get(key))
+    return added
+  }
+
+  get(context: RunPoint['context'], name: string): number | undefined {
+    return this.#ids.get(context)?.get(name)
+  }
 }
 
 /** A run's stream that is locked, and what is being added to it. */
@@ -138,7 +158,7 @@ class OpenStream {
     this.lastStep = row.last_step
   }
 
-  take({ writer, points, now }: RunBatch, nameId: (key: string) => number | undefined): BatchResult {
+  take({ writer, points, now }: RunBatch, keys: Keys): BatchResult {
     if (writer !== undefined) {
       const seq = this.seqs.get(writer.id) ?? 0
       if (writer.seq <= seq) return { result: 'repeated', seq }
@@ -147,16 +167,16 @@ class OpenStream {
       this.raised.set(writer.id, writer.seq)
     }
     const before = this.dropped
-    for (const point of points) this.#takePoint(point, now, nameId)
+    for (const point of points) this.#takePoint(point, now, keys)
     return { result: 'taken', seq: writer?.seq ?? null, dropped: this.dropped - before }
   }
 
-  #takePoint(point: RunPoint, now: number, nameId: (key: string) => number | undefined): void {
+  #takePoint(point: RunPoint, now: number, keys: Keys): void {
     const step = point.step ?? (this.lastStep ?? 0) + 1
     this.lastStep = Math.max(step, this.lastStep ?? step)
     const values: { nameId: number; value: number }[] = []
     for (const [name, value] of Object.entries(point.values)) {
-      const id = this.#known(nameId(keyOf(point.context, name)))
+      const id = this.#known(keys.get(point.context, name))
       if (id !== undefined) values.push({ nameId: id, value })
     }
     if (values.length === 0) return

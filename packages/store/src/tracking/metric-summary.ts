@@ -19,7 +19,11 @@ export interface Summary {
 
 /** Summaries by the id of the metric's name. */
 export class Summaries {
-  readonly all = new Map<number, Summary>()
+  readonly #all = new Map<number, Growing>()
+
+  get all(): ReadonlyMap<number, Summary> {
+    return this.#all
+  }
 
   addLines(lines: readonly Line[]): void {
     for (const { step, at, values } of lines) {
@@ -33,15 +37,33 @@ export class Summaries {
     })
   }
 
+  /** In place: there is one of these for every point that comes. */
   #add(nameId: number, step: number, at: number, value: number): void {
-    const finite = Number.isNaN(value) ? null : value
-    const one = { points: 1, last: value, lastStep: step, lastAt: at, min: finite, max: finite }
-    const extremeStep = finite === null ? null : step
-    const before = this.all.get(nameId)
-    const point = { ...one, minStep: extremeStep, maxStep: extremeStep }
-    this.all.set(nameId, before === undefined ? point : merged(before, point))
+    let known = this.#all.get(nameId)
+    if (known === undefined) {
+      const none = { min: null, minStep: null, max: null, maxStep: null }
+      known = { points: 0, last: value, lastStep: step, lastAt: at, ...none }
+      this.#all.set(nameId, known)
+    }
+    known.points += 1
+    if (step >= known.lastStep) {
+      known.last = value
+      known.lastStep = step
+      known.lastAt = at
+    }
+    if (Number.isNaN(value)) return
+    if (known.min === null || value < known.min) {
+      known.min = value
+      known.minStep = step
+    }
+    if (known.max === null || value > known.max) {
+      known.max = value
+      known.maxStep = step
+    }
   }
 }
+
+type Growing = { -readonly [field in keyof Summary]: Summary[field] }
 
 /** Two of the same metric, `later` having come after `before`. */
 export function merged(before: Summary, later: Summary): Summary {

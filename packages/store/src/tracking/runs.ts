@@ -60,7 +60,16 @@ const INSERT = {
          on conflict (id) do nothing returning key`,
 }
 
+/** A child that names no experiment is in that of its parent. */
 async function experimentIdOf(tx: Queryable, run: NewRun): Promise<ExperimentId> {
+  const namesNone = run.experimentId === undefined && run.experiment === undefined && run.project === undefined
+  if (namesNone && run.parentRunId !== undefined) {
+    const { rows } = await tx.query<{ experiment_id: ExperimentId }>('select experiment_id from runs where id = $1', [
+      run.parentRunId,
+    ])
+    if (rows[0] === undefined) throw noParent(run.parentRunId)
+    return rows[0].experiment_id
+  }
   if (run.experimentId === undefined) {
     const { id } = await experimentOf(tx, {
       id: run.newExperimentId,
@@ -78,8 +87,26 @@ async function experimentIdOf(tx: Queryable, run: NewRun): Promise<ExperimentId>
 
 export async function keyOfParent(tx: Queryable, id: RunId): Promise<number> {
   const { rows } = await tx.query<{ key: number }>('select key from runs where id = $1', [id])
-  if (rows[0] === undefined) throw new SweepError('not-found', `there is no run ${id} to be the parent`)
+  if (rows[0] === undefined) throw noParent(id)
   return rows[0].key
+}
+
+function noParent(id: RunId): SweepError {
+  return new SweepError('not-found', `there is no run ${id} to be the parent`)
+}
+
+const BELOW = {
+  name: 'run-below',
+  text: `with recursive above (key) as (
+           select parent_key from runs where id = $1 and parent_key is not null
+           union select r.parent_key from above a join runs r on r.key = a.key where r.parent_key is not null)
+         select 1 from above a join runs r on r.key = a.key where r.id = $2`,
+}
+
+/** Whether a run is a child of another, or a child's child. */
+export async function isRunBelow(database: Queryable, id: RunId, above: RunId): Promise<boolean> {
+  const { rows } = await database.query(BELOW, [id, above])
+  return rows.length > 0
 }
 
 async function refuseForeign(tx: Queryable, id: RunId, experimentId: ExperimentId): Promise<void> {

@@ -1,12 +1,16 @@
 import { SweepError } from '@sweep/spec/errors'
-import { attemptParts, trialId } from '@sweep/spec/ids'
+import { attemptParts, RunId } from '@sweep/spec/ids'
 import type { FastifyRequest } from 'fastify'
+import { z } from 'zod'
 import type { Access, App } from '../http/app.ts'
 import type { Authenticator } from './authenticator.ts'
-import { hasRole, type Principal } from './principal.ts'
+import { hasRole, type Principal, runOfTrial } from './principal.ts'
+
+/** Whether a run is a child of another, or a child's child. */
+export type IsBelow = (id: RunId, above: RunId) => Promise<boolean>
 
 /** Lets a request through to its route only when the route's `access` allows whoever sent it. */
-export function addAccessControl(app: App, authenticator: Authenticator): void {
+export function addAccessControl(app: App, authenticator: Authenticator, isBelow: IsBelow): void {
   app.decorateRequest('principal')
 
   app.addHook('onRoute', (route) => {
@@ -23,6 +27,7 @@ export function addAccessControl(app: App, authenticator: Authenticator): void {
     }
     request.principal = await authenticator.identify(request)
     if (isAllowed(request.principal, access, request)) return
+    if ((access === 'run' || access === 'log') && (await isOfOwnRun(request, isBelow))) return
     if (request.principal.kind === 'nobody' || request.principal.kind === 'anonymous') {
       throw new SweepError('unauthenticated', 'this needs a token', {
         hint: 'Set SWEEP_TOKEN; the local server keeps its own in the file `token` of its home folder.',
@@ -50,6 +55,8 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return hasRole(principal, 'viewer') || principal.kind === 'agent'
     case 'upload':
       return hasRole(principal, 'operator') || principal.kind === 'agent'
+    case 'nest':
+      return hasRole(principal, 'operator') || principal.kind === 'trial'
     case 'run':
       return hasRole(principal, 'viewer') || isOwnRun(principal, request)
     case 'log':
@@ -58,9 +65,14 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
 }
 
 function isOwnRun(principal: Principal, request: FastifyRequest): boolean {
+  return principal.kind === 'trial' && parameter(request, 'id') === runOfTrial(principal)
+}
+
+/** Runs that a trial's program has made below its own are its own too. */
+async function isOfOwnRun({ principal, params }: FastifyRequest, isBelow: IsBelow): Promise<boolean> {
   if (principal.kind !== 'trial') return false
-  const { sweepId, trial } = attemptParts(principal.attemptId)
-  return parameter(request, 'id') === trialId(sweepId, trial)
+  const path = z.object({ id: RunId }).safeParse(params)
+  return path.success && (await isBelow(path.data.id, runOfTrial(principal)))
 }
 
 function isOwnTrial(principal: Principal, request: FastifyRequest): boolean {
@@ -90,6 +102,8 @@ function describe(access: Exclude<Access, 'public'>): string {
       return 'the token of a user or of an agent'
     case 'upload':
       return 'the token of a user who is at least operator, or of an agent'
+    case 'nest':
+      return 'the token of a user who is at least operator, or of a trial'
     case 'run':
       return 'the token of a user or of the trial that this is the run of'
     case 'log':

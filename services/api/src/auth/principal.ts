@@ -1,4 +1,4 @@
-import type { AgentId, AttemptId } from '@sweep/spec/ids'
+import { type AgentId, type AttemptId, attemptParts, RunId, trialId } from '@sweep/spec/ids'
 
 export const ROLES = ['viewer', 'operator', 'admin'] as const
 export type Role = (typeof ROLES)[number]
@@ -38,4 +38,10 @@ export function principalName(principal: Principal): string {
 export function hasRole(principal: Principal, least: Role): boolean {
   if (principal.kind === 'anonymous') return least === 'viewer'
   return principal.kind === 'user' && ROLES.indexOf(principal.role) >= ROLES.indexOf(least)
+}
+
+/** The run of the trial whose program it is. */
+export function runOfTrial({ attemptId }: Extract<Principal, { kind: 'trial' }>): RunId {
+  const { sweepId, trial } = attemptParts(attemptId)
+  return RunId.parse(trialId(sweepId, trial))
 }

@@ -11,8 +11,17 @@ const LARGE = 65_536
 export const validatorCompiler: FastifySchemaCompiler<z.ZodType> =
   ({ schema, httpPart }) =>
   (data: unknown) => {
-    const result = schema.safeParse(data)
-    return result.success ? { value: result.data } : { error: invalidRequest(result.error, httpPart ?? 'body') }
+    const part = httpPart ?? 'body'
+    try {
+      const result = schema.safeParse(data)
+      return result.success ? { value: result.data } : { error: invalidRequest(result.error, part) }
+    } catch (error) {
+      // Of the stack: JSON can be nested deeper than anything can follow that walks it.
+      if (!(error instanceof RangeError)) throw error
+      return {
+        error: new SweepError('invalid-request', `the ${partName(part)} is nested too deeply`, { cause: error }),
+      }
+    }
   }
 
 /** Reply schemas document; what a handler returns is typed by them, so replies are not checked a second time. */

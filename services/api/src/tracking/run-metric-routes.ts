@@ -3,7 +3,6 @@ import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
 import { RunId } from '@sweep/spec/ids'
 import { metricPlace } from '@sweep/spec/tracking/metric-context'
-import { MetricKey } from '@sweep/spec/tracking/names'
 import { BatchTaken, MetricHistory, MetricSummaries, MetricsBatch } from '@sweep/spec/wire/tracking/metrics'
 import { runMetrics } from '@sweep/store/tracking/run-metrics'
 import { type RunSeries, readRunSeries } from '@sweep/store/tracking/run-series'
@@ -17,8 +16,11 @@ import { RunPath } from './run-routes.ts'
 /** 10,000 points with long names. */
 const BATCH_BYTES = 4_194_304
 
-/** `*`, because the names of metrics have slashes in them and are longer than a parameter may be. */
-const KeyPath = z.strictObject({ id: RunId, '*': MetricKey })
+/**
+ * `*`, because the names of metrics have slashes in them and are longer than a parameter may be. Any text: trials report
+ * names too that may not be logged.
+ */
+const KeyPath = z.strictObject({ id: RunId, '*': z.string().min(1).max(1024) })
 const Step = z.coerce.number().int()
 const HistoryQuery = z.strictObject({
   /** Both included. */

@@ -12,9 +12,9 @@ import {
   TagsView,
 } from '@sweep/spec/wire/tracking/runs'
 import { changeRun, changeTags, logParams } from '@sweep/store/tracking/change-run'
-import { createRun, deleteRun, endRun, getRun, restoreRun } from '@sweep/store/tracking/runs'
+import { createRun, deleteRun, endRun, getRun, isRunBelow, restoreRun } from '@sweep/store/tracking/runs'
 import { z } from 'zod'
-import { principalName } from '../auth/principal.ts'
+import { principalName, runOfTrial } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { runDetail, runView } from './run-view.ts'
@@ -28,9 +28,9 @@ export function addRunRoutes(app: App, context: ApiContext): void {
   app.post(
     '/runs',
     {
-      config: { access: 'operator' },
+      config: { access: 'nest' },
       schema: {
-        summary: 'Make a run; with the id of the same request before, the one there is',
+        summary: 'Make a run, of a trial below its own; with the id of the same request before, the one there is',
         body: CreateRun,
         response: { 200: RunView, 201: RunView },
       },
@@ -43,6 +43,7 @@ export function addRunRoutes(app: App, context: ApiContext): void {
           'name the experiment either by experimentId or by experiment and project',
         )
       }
+      if (request.principal.kind === 'trial') await refuseElsewhere(runOfTrial(request.principal), request.body)
       const { run, created } = await createRun(database, {
         ...request.body,
         id: request.body.id ?? RunId.parse(newId(randomBytes)),
@@ -76,7 +77,11 @@ export function addRunRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { id } = request.params
-      await changeRun(database, id, request.body)
+      const { principal, body } = request
+      if (principal.kind === 'trial' && body.parentRunId !== undefined) {
+        await refuseElsewhere(runOfTrial(principal), { parentRunId: body.parentRunId ?? undefined })
+      }
+      await changeRun(database, id, body)
       return runDetail(await getRun(database, id), context)
     },
   )
@@ -84,7 +89,7 @@ export function addRunRoutes(app: App, context: ApiContext): void {
   app.post(
     '/runs/:id/end',
     {
-      config: { access: 'operator' },
+      config: { access: 'log' },
       schema: { summary: 'End a run', params: RunPath, body: EndRun.nullish(), response: { 200: RunView } },
     },
     async (request) => {
@@ -145,4 +150,15 @@ export function addRunRoutes(app: App, context: ApiContext): void {
     },
     async (request) => ({ tags: await changeTags(database, request.params.id, request.body) }),
   )
+
+  /** A trial makes runs below its own, in the experiment of that. */
+  async function refuseElsewhere(own: RunId, { parentRunId, experimentId, experiment, project }: NewRunBody) {
+    const isBelow = parentRunId !== undefined && (parentRunId === own || (await isRunBelow(database, parentRunId, own)))
+    if (isBelow && experimentId === undefined && experiment === undefined && project === undefined) return
+    throw new SweepError('forbidden', `a trial's program may make runs below its own, ${own}, and nowhere else`, {
+      hint: 'Name it as parentRunId, and no experiment.',
+    })
+  }
 }
+
+type NewRunBody = Partial<z.output<typeof CreateRun>>

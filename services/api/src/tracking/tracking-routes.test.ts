@@ -184,6 +184,18 @@ describe('runs', () => {
       await refused(log(wrong), 400)
     }
     await refused(log({ 'a.__proto__.b': 1 }), 400)
+    const sent = (method: Method, path: string, body: string) =>
+      api.call(method, path, {
+        token: api.tokens.operator,
+        body,
+        headers: { 'content-type': 'application/json' },
+      })
+    for (const levels of [51, 3000, 100_000]) {
+      const deep = `{"deep": ${'['.repeat(levels)}${']'.repeat(levels)}}`
+      await refused(sent('POST', `/runs/${id}/params`, `{"params": ${deep}}`), 400)
+      await refused(sent('PATCH', `/runs/${id}`, `{"environment": ${deep}}`), 400)
+      await refused(sent('POST', '/sweeps', `{"source": "", "workdir": "", "overrides": ${deep}}`), 400)
+    }
   })
 })
 
@@ -392,7 +404,6 @@ describe("a trial's run", () => {
     }
     // What is somebody's to decide who has more rights, or the trial's own.
     for (const reply of [
-      call('POST', `/runs/${own}/end`, {}, token),
       call('DELETE', `/runs/${own}`, undefined, token),
       call('POST', '/runs', {}, token),
       call('GET', `/runs?experiment=${sweep}`, undefined, token),
@@ -400,6 +411,7 @@ describe("a trial's run", () => {
     ]) {
       expect((await reply).status).toBe(403)
     }
+    await refused(call('POST', `/runs/${own}/end`, {}, token), 409)
     await refused(call('PATCH', `/runs/${own}`, { status: 'running' }, token), 409)
     await refused(call('POST', `/runs/${own}/params`, { params: { optimizer: 'adam' } }, token), 409)
     await refused(call('POST', `/runs/${own}/end`, {}), 409)
@@ -410,6 +422,44 @@ describe("a trial's run", () => {
     expect(list.runs.map(({ id }) => id)).toEqual([own])
     const trialFiles = await call('GET', `/sweeps/${sweep}/trials/${trial}/artifacts`)
     expect(trialFiles.body).toMatchObject({ artifacts: [{ path: 'weights.bin', attempt: 1 }] })
+  })
+
+  test('has runs below it that its program makes, logs to and ends, and no others', async () => {
+    await new TestController(api).issue(await createTestSweep(api), 2)
+    const agent = await registerTestAgent(api)
+    const claim: Claim = { room: { ...ROOM, slots: 1 }, max: 1, waitMs: 10_000 }
+    const claimed = await call('POST', `/agents/${agent.id}/claim`, claim, agent.token)
+    const [assignment] = (claimed.body as { assignments: { token: string; sweepId: string; trial: number }[] })
+      .assignments
+    // Of whichever sweep of this file has one to give.
+    const { token, sweepId: sweep, trial } = assignment ?? { token: '', sweepId: '', trial: 0 }
+    const parentRunId = `${sweep}-${trial}`
+    const child = await ok(call('POST', '/runs', { parentRunId, name: 'fold 1' }, token), RunView, 201)
+    expect(child).toMatchObject({ experimentId: sweep, parentRunId, trial: null, createdBy: `trial:${parentRunId}-1` })
+    const grandchild = await ok(call('POST', '/runs', { parentRunId: child.id }, token), RunView, 201)
+    for (const { id } of [child, grandchild]) {
+      await ok(call('POST', `/runs/${id}/metrics/batch`, { points: [{ values: { x: 1 } }] }, token), BatchTaken)
+      await ok(call('GET', `/runs/${id}`, undefined, token), RunDetail)
+      await ok(call('POST', `/runs/${id}/end`, {}, token), RunView)
+      await refused(call('DELETE', `/runs/${id}`, undefined, token), 403)
+    }
+    const { id: outside, experimentId } = await newRun()
+    for (const body of [
+      {},
+      { parentRunId: outside },
+      { parentRunId: `${sweep}-${3 - trial}` },
+      { parentRunId: 'zzzzzzzzzz' },
+      { parentRunId, experimentId },
+      { parentRunId, experiment: 'tests' },
+    ]) {
+      await refused(call('POST', '/runs', body, token), 403)
+    }
+    // Nor does it get another's run by taking it for a child of its own.
+    await refused(call('PATCH', `/runs/${outside}`, { parentRunId }, token), 403)
+    await refused(call('PATCH', `/runs/${child.id}`, { parentRunId: outside }, token), 403)
+    await refused(call('POST', `/runs/${outside}/tags`, { set: { a: 'b' } }, token), 403)
+    const list = await ok(call('GET', `/runs?experiment=${sweep}&parent=${parentRunId}`), RunList)
+    expect(list.runs.map(({ id }) => id)).toEqual([child.id])
   })
 
   test.each([

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { ArtifactPath, Sha256 } from '../../code.ts'
 import { RunId } from '../../ids.ts'
 import { Json } from '../../number.ts'
+import { ShallowJson } from '../../tracking/shallow-json.ts'
 import { Time } from '../api.ts'
 
 /** Bodies of `/api/v1/runs/:id/artifacts`. */
@@ -16,7 +17,7 @@ export const RunArtifactPath = ArtifactPath.refine(
 export const ArtifactType = z.string().min(1).max(100)
 
 export const ArtifactMetadata = z
-  .record(z.string().max(250), Json)
+  .record(z.string().max(250), ShallowJson)
   .refine((metadata) => JSON.stringify(metadata).length <= 65_536, { error: 'at most 64 KiB of JSON' })
 export type ArtifactMetadata = z.infer<typeof ArtifactMetadata>
 

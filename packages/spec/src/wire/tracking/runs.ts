@@ -5,6 +5,7 @@ import { Json } from '../../number.ts'
 import { Name } from '../../tracking/names.ts'
 import { Params } from '../../tracking/params.ts'
 import { RUN_ENDS, RUN_STATUSES } from '../../tracking/run-status.ts'
+import { ShallowJson } from '../../tracking/shallow-json.ts'
 import { TRIAL_STATES } from '../../trial.ts'
 import { Time } from '../api.ts'
 import { Tags } from './projects.ts'
@@ -44,7 +45,7 @@ export type RunResources = z.infer<typeof RunResources>
 
 /** Python, packages, GPUs, host and so on, by key; at most 256 KiB. */
 export const RunEnvironment = z
-  .record(z.string().max(250), Json)
+  .record(z.string().max(250), ShallowJson)
   .refine((environment) => JSON.stringify(environment).length <= 262_144, { error: 'at most 256 KiB of JSON' })
 export type RunEnvironment = z.infer<typeof RunEnvironment>
 
