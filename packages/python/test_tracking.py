@@ -565,7 +565,8 @@ with sweep.start_run(capture=False) as run:
     for child in (1, 2):
         os.wait()
 """
-        process = self.python(code)
+        # Python 3.12 warns of every fork of a program with threads, and ours is one.
+        process = self.python(code, PYTHONWARNINGS="ignore::DeprecationWarning")
         _, err = process.communicate(timeout=20)
         self.assertEqual((process.returncode, err), (0, ""))
         self.assertEqual(sorted(self.steps(self.only)), [0, 1, 2])
@@ -608,6 +609,16 @@ class TrialTest(TrackingTest):
         # And for the agent, should this process be killed before it has sent it.
         self.assertEqual((self.dir / "run" / "artifacts" / "sub" / "f").read_text(), "x")
         self.assertEqual(self.err.getvalue(), "")
+
+    def test_a_nested_run_is_one_of_its_own_below_the_trial(self):
+        sweep = self.trial()
+        with sweep.start_run(capture=False) as run:
+            with sweep.start_run("fold", nested=True, capture=False) as fold:
+                fold.log_metric("a", 1, 1)
+        got = self.run_of(fold.id)
+        self.assertEqual((got["create"]["parentRunId"], got["end"]["status"]), (run.id, "completed"))
+        self.assertEqual(self.steps(got), [1])
+        self.assertFalse((self.dir / "run" / "metrics.jsonl").exists())
 
     def test_the_decision_to_stop_comes_back(self):
         sweep = self.trial()

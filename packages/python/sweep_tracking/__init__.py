@@ -80,7 +80,7 @@ def start_run(
     """Starts a run and makes it the one that `log_params` and the others mean; in a trial, the trial's own run. Ends
     with `end_run`, with the `with` block, or with the program.
 
-    @param nested whether it becomes a child of the run that is active
+    @param nested whether it becomes a child of the run that is active; in a trial, a run of its own below the trial's
     @param resume the id of a run to go on with
     @param capture False: nothing is noted of environment and code
     """
@@ -92,7 +92,7 @@ def start_run(
         sweep._warn("start", f"the run is not recorded: {type(error).__name__}: {error}")
         run = Run("", is_trial=False, is_muted=True, server=None)
     _runs.append(run)
-    if not run.is_trial:
+    if trial_run() is None:
         sweep._active = run
     if params is not None:
         run.log_params(params)
@@ -122,7 +122,8 @@ def _start(
     global _error_before
     if not _runs:
         _error_before = getattr(sys, "last_value", None)
-    own = trial_run()
+    parent = active_run()
+    own = None if nested and parent is not None else trial_run()
     for run in _runs:
         if own is not None and run.id == own and not run.is_over:
             return run
@@ -134,7 +135,6 @@ def _start(
         "notes": (notes, 100_000),
     }
     creation: Dict[str, Any] = {key: _values.text_of(text)[:most] for key, (text, most) in texts.items() if text}
-    parent = active_run()
     if nested and parent is not None:
         creation["parentRunId"] = parent.id
     labels = {**_usual.get("tags", {}), **(tags or {})}
@@ -142,7 +142,7 @@ def _start(
     good = {key: value for key, value in good.items() if _values.wrong_name(key) is None}
     if good:
         creation["tags"] = good
-    return make_run(resume, creation, _usual.get("url"), _usual.get("token"), bool(_usual.get("offline")))
+    return make_run(own, resume, creation, _usual.get("url"), _usual.get("token"), bool(_usual.get("offline")))
 
 
 def _in_background(work: Any) -> Optional[threading.Thread]:
@@ -182,7 +182,7 @@ def _send_left_behind(run: Run) -> None:
         return
     from .spool import left_behind
 
-    for spool in left_behind(run=run.id if run.is_trial else None, url=run.url):
+    for spool in left_behind(run=run.id if trial_run() else None, url=run.url):
         send_all(spool, run._server)
 
 
@@ -204,13 +204,11 @@ def end_run(status: str = "completed", *, message: Optional[str] = None, timeout
     run = active_run()
     if run is not None:
         run.end(status, message=message, timeout=timeout)
-        _after(run)
+        _after()
 
 
-def _after(run: Run) -> None:
-    while _runs and _runs[-1].is_over:
-        _runs.pop()
-    sweep._active = next((one for one in reversed(_runs) if not one.is_trial and not one.is_over), None)
+def _after() -> None:
+    sweep._active = active_run() if trial_run() is None else None
 
 
 @guarded(False)

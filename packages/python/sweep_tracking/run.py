@@ -148,7 +148,7 @@ class Run:
                 fields = {_values.key_in_context(place, str(key)): value for key, value in metrics.items()}
             return sweep.report(step, fields)
         self._log_point(step, metrics, place)
-        return sweep.Decision()
+        return sweep.stopping()  # of the trial, when this is a run below its own
 
     def _log_point(self, step: Optional[int], metrics: Mapping[str, Any], context: Optional[str]) -> None:
         texts: List[str] = []
@@ -383,15 +383,19 @@ def _now() -> str:
 
 
 def make_run(
-    run_id: Optional[str], creation: Dict[str, Any], url: Optional[str], token: Optional[str], offline: bool
+    own: Optional[str],
+    run_id: Optional[str],
+    creation: Dict[str, Any],
+    url: Optional[str],
+    token: Optional[str],
+    offline: bool,
 ) -> Run:
-    """The run of the trial that this is, or one that begins with `creation`. Sends nothing yet."""
+    """The run `own` of the trial that this is, or one that begins with `creation`, or `run_id` again."""
     muted = sweep.info.rank != 0
-    own = trial_run()
     server = None
     try:
         # In a trial only what the agent says: its token is for that server.
-        if not offline and (own is None or os.environ.get("SWEEP_URL")):
+        if not offline and (trial_run() is None or os.environ.get("SWEEP_URL")):
             server = find_server(url, token)
     except ValueError as error:
         sweep._warn("url", str(error))

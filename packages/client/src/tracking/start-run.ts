@@ -33,8 +33,9 @@ const TITLES = { project: 200, experiment: 200, name: 500, group: 500, notes: 10
 /** Starts a run, or gives the trial's. Rejects only with what `world.warn` throws. */
 export async function startTrackedRun(world: TrackerWorld, options: StartRunOptions): Promise<SpooledRun> {
   const { env, clock, randomBytes, warn } = world
-  const trialId = trialRunId(env)
-  const server = options.offline ? undefined : await serverOf(world, trialId !== undefined, options)
+  // A run below another is one of its own, also in a trial.
+  const trialId = options.parentRunId === undefined ? trialRunId(env) : undefined
+  const server = options.offline ? undefined : await serverOf(world, options)
   const tracking = server && trackingAt(world, server)
   const isNew = trialId === undefined && options.resume === undefined
   const id = trialId ?? options.resume ?? newId(randomBytes)
@@ -56,7 +57,7 @@ export async function startTrackedRun(world: TrackerWorld, options: StartRunOpti
     run.capture(async () => ({ environment: runEnvironment(), source: await runSource(world.argv) }))
   }
   if (server !== undefined && tracking !== undefined) {
-    const filter = { url: server.url, ...(trialId !== undefined && { run: trialId }) }
+    const filter = { url: server.url, ...(trialRunId(env) !== undefined && { run: id }) }
     void sendLeftBehind(root, filter, tracking, warn)
   }
   return run
@@ -74,12 +75,8 @@ export function trackingAt(
 }
 
 /** In a trial only what the agent says: its token is for that server. */
-async function serverOf(
-  { env, warn }: TrackerWorld,
-  isTrial: boolean,
-  { url, token }: StartRunOptions,
-): Promise<Connection | undefined> {
-  if (isTrial && !env['SWEEP_URL']) return undefined
+async function serverOf({ env, warn }: TrackerWorld, { url, token }: StartRunOptions): Promise<Connection | undefined> {
+  if (trialRunId(env) !== undefined && !env['SWEEP_URL']) return undefined
   try {
     return await findServer({ env, url, token })
   } catch (error) {

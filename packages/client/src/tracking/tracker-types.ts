@@ -11,7 +11,7 @@ export interface StartRunOptions {
   readonly experiment?: string
   readonly group?: string
   readonly notes?: string
-  /** The run that this one belongs to. */
+  /** The run that this one is below; in a trial, this makes a run of its own below the trial's. */
   readonly parentRunId?: string
   /** As for `logParams`. */
   readonly params?: object

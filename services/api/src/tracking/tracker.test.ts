@@ -279,7 +279,11 @@ test('in a trial the run is the trial’s: metrics go to its file, the rest to i
   await writeFile(join(runDir, 'control.json'), JSON.stringify({ stop: 'paused', save: false }))
   expect(run.logMetrics({ loss: Number.NaN }, 2)).toEqual({ stop: true, reason: 'paused', save: true })
   await run.logArtifact(join(folder, 'f'), { type: 'data' })
+  const fold = await start({ name: 'fold', parentRunId: run.id }, env)
+  fold.logMetrics({ a: 1 }, 1)
+  await fold.end()
   await run.end()
+  expect(await tracking.getRun(fold.id)).toMatchObject({ parentRunId: run.id, status: 'completed' })
   expect(await readFile(join(runDir, 'metrics.jsonl'), 'utf8')).toBe(
     '{"step":1,"eval/loss":0.5}\n{"step":2,"loss":"NaN"}\n',
   )
