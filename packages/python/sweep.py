@@ -458,7 +458,7 @@ def report(
                 _fields(values, "", fields)
             if fields:
                 whole = _whole(step)
-                if _active is not None:
+                if _active is not None and not _active.is_over:
                     _active._log_fields(whole, list(fields), None)
                 _write(whole, fields)
         decision = run.wait(wait) if wait else run.decide()

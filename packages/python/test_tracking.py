@@ -100,6 +100,18 @@ class LogTest(TrackingTest):
         self.assertEqual([(p["step"], p["values"]) for p in self.only["points"]], [(4, {"loss": 0.5})])
         self.assertIn("loss=0.5", self.out.getvalue())
 
+    def test_what_is_logged_to_a_run_that_is_over_is_left_out(self):
+        (self.dir / "f").write_text("x")
+        sweep = self.load()
+        with sweep.start_run(capture=False) as run:
+            pass
+        run.log_metric("a", 1)
+        run.log_param("a", 1)
+        run.log_artifact("f")
+        run.end("failed")
+        self.assertEqual((self.only["points"], self.only["files"], self.only["end"]["status"]), ([], {}, "completed"))
+        self.assertEqual((self.spools(), self.err.getvalue().count("is over")), ([], 1))
+
     def test_only_rank_0_logs(self):
         sweep = self.load(RANK=1)
         with sweep.start_run() as run:

@@ -78,6 +78,9 @@ def _files(folder: str) -> Iterator[Tuple[str, str]]:
 def _log_file(run: Run, path: str, name: str, about: Dict[str, Any]) -> None:
     if not os.path.isfile(path):
         raise ValueError(f"{path} is not a file")
+    if run.is_over:
+        run._say_over()
+        return
     if run.is_trial and _left_to_the_agent(path, name) and run.url is None:
         return  # nothing more can be done for it
     spool = run._spool("files")

@@ -151,6 +151,9 @@ class Run:
         return sweep.stopping()  # of the trial, when this is a run below its own
 
     def _log_point(self, step: Optional[int], metrics: Mapping[str, Any], context: Optional[str]) -> None:
+        if self.is_over:
+            self._say_over()
+            return
         texts: List[str] = []
         sweep._fields(metrics, "", texts)
         self._log_fields(step, texts, context)
@@ -304,9 +307,12 @@ class Run:
         if self._is_muted:
             return
         if self.is_over and not even_if_over:
-            sweep._warn(f"over {self.id}", f"run {self.id} is over; what is logged to it now is left out.")
+            self._say_over()
             return
         self._append(place, json.dumps({"op": operation, "body": body}, allow_nan=False))
+
+    def _say_over(self) -> None:
+        sweep._warn(f"over {self.id}", f"run {self.id} is over; what is logged to it now is left out.")
 
     def _append(self, place: str, line: str) -> None:
         spool = self._spool(place)
