@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
     from sweep_tracking import *  # noqa: F403  # see __getattr__
-    from sweep_tracking import hf, keras, lightning
+    from sweep_tracking import hf, keras, lightning  # noqa: F401
 
 __all__ = [
     "Checkpoint", "Decision", "Params", "SweepError", "SweepStop",

@@ -1,5 +1,5 @@
 """Tiny trainings with the real libraries; each is skipped where its library is missing. Run with
-`python3 -m unittest test_frameworks` in this folder, in an environment that has torch, lightning, transformers and keras.
+`python3 -m unittest test_frameworks` in this folder, where torch, lightning, transformers and keras are installed.
 """
 
 import importlib.util

@@ -86,7 +86,11 @@ class LogTest(TrackingTest):
     def test_a_block_that_raises_is_a_failure_and_one_that_is_interrupted_is_killed(self):
         sweep = self.load()
         sweep.init(capture=False)
-        for error, status in ((ValueError("a"), "failed"), (KeyboardInterrupt(), "killed"), (SystemExit(0), "completed")):
+        for error, status in (
+            (ValueError("a"), "failed"),
+            (KeyboardInterrupt(), "killed"),
+            (SystemExit(0), "completed"),
+        ):
             with self.subTest(status), self.assertRaises(type(error)):
                 with sweep.start_run() as run:
                     raise error
@@ -355,7 +359,7 @@ class OutageTest(TrackingTest):
         for kill_after in (0.05, 0.1, 0.15, 0.2, 0.25):
             process = self.python(code)
             run_id = process.stdout.readline().strip()
-            self.wait_for(lambda: self.server.runs.get(run_id, {}).get("points"))
+            self.wait_for(lambda run_id=run_id: self.server.runs.get(run_id, {}).get("points"))
             with self.server.lock:
                 self.server.lost_replies = 3
             time.sleep(kill_after)  # a kill at any moment must do

@@ -59,7 +59,7 @@ def init(
     @param capture False: nothing is noted of environment and code
     @param offline True: nothing is sent before `python3 -m sweep_tracking sync` is told to
     """
-    given = dict(project=project, experiment=experiment, url=url, token=token, group=group, tags=tags)
+    given: Dict[str, Any] = dict(project=project, experiment=experiment, url=url, token=token, group=group, tags=tags)
     given.update(capture=capture, offline=offline)
     _usual.update({key: value for key, value in given.items() if value is not None})
 

@@ -9,7 +9,7 @@ from typing import List, Optional
 
 from .run import send_all
 from .server import find_server
-from .spool import Spool, left_behind, spool_root
+from .spool import Spool, left_behind
 
 
 def main(arguments: Optional[List[str]] = None) -> int:
@@ -46,7 +46,9 @@ def _sync(spool: Spool, url: Optional[str], token: Optional[str]) -> int:
         sys.stderr.write(f"{error}\n")
         raise SystemExit(2) from None
     if server is None:
-        sys.stderr.write(f"run {spool.run}: no server is known; set SWEEP_URL, or start one with `sweep server start`\n")
+        sys.stderr.write(
+            f"run {spool.run}: no server is known; set SWEEP_URL, or start one with `sweep server start`\n"
+        )
         spool.close(remove=False)
         return 1
     done = send_all(spool, server)

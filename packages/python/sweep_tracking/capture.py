@@ -99,7 +99,9 @@ def _gpus() -> List[Dict[str, Any]]:
     for line in (_output(["nvidia-smi", query, "--format=csv,noheader,nounits"]) or "").splitlines():
         parts = [part.strip() for part in line.split(",")]
         if len(parts) == 4 and parts[0].isdecimal() and parts[3].isdecimal():
-            gpus.append({"index": int(parts[0]), "uuid": parts[1], "name": parts[2], "memoryBytes": int(parts[3]) << 20})
+            gpus.append(
+                {"index": int(parts[0]), "uuid": parts[1], "name": parts[2], "memoryBytes": int(parts[3]) << 20}
+            )
     return gpus
 
 

@@ -1,7 +1,7 @@
 """A callback for the Trainer of Hugging Face's transformers.
 
-    trainer = Trainer(..., callbacks=[sweep.hf.Callback()])
-    trainer.train(resume_from_checkpoint=sweep.hf.last_checkpoint())
+trainer = Trainer(..., callbacks=[sweep.hf.Callback()])
+trainer.train(resume_from_checkpoint=sweep.hf.last_checkpoint())
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def metric_names(logs: Dict[str, Any]) -> Dict[str, Any]:
     return named
 
 
-class Callback(TrainerCallback):  # type: ignore[misc]
+class Callback(TrainerCallback):
     """Reports what the Trainer logs, with `global_step`; stops it when the sweep says so; keeps its checkpoints, those
     of others on the way too, where the trial goes on from.
 
@@ -83,8 +83,8 @@ class Callback(TrainerCallback):  # type: ignore[misc]
 
 
 def _link(source: str, target: str) -> None:
-    """A folder's files in another one too, without a copy where the disk is the same: the Trainer replaces its files and
-    never changes them.
+    """A folder's files in another one too, without a copy where the disk is the same: the Trainer replaces its files
+    and never changes them.
     """
     import shutil
 

@@ -1,6 +1,6 @@
 """A callback for Keras.
 
-    model.fit(..., callbacks=[sweep.keras.Callback()])
+model.fit(..., callbacks=[sweep.keras.Callback()])
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Callback(_Callback):  # type: ignore[misc]
         run = active_run()
         if run is None:
             return
-        optimizer = getattr(self.model, "optimizer", None)
+        optimizer: Any = getattr(self.model, "optimizer", None)
         if callable(getattr(optimizer, "get_config", None)):
             run.log_params({"optimizer": optimizer.get_config()})
         run.log_params({"fit": {key: value for key, value in self.params.items() if key in ("epochs", "steps")}})

@@ -1,7 +1,7 @@
 """A callback for PyTorch Lightning.
 
-    trainer = Trainer(..., callbacks=[sweep.lightning.Callback()])
-    trainer.fit(model, ckpt_path=sweep.lightning.last_checkpoint())
+trainer = Trainer(..., callbacks=[sweep.lightning.Callback()])
+trainer.fit(model, ckpt_path=sweep.lightning.last_checkpoint())
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Dict, Optional, Set
 try:
     from lightning.pytorch.callbacks import Callback as _Callback
 except ImportError:  # by its older name
-    from pytorch_lightning.callbacks import Callback as _Callback
+    from pytorch_lightning.callbacks import Callback as _Callback  # type: ignore[assignment]
 
 import sweep
 
@@ -28,7 +28,7 @@ def last_checkpoint() -> Optional[str]:
     return path if path is not None and os.path.exists(path) else None
 
 
-class Callback(_Callback):  # type: ignore[misc]
+class Callback(_Callback):
     """Reports what the model logs at the end of each epoch, under the names it is logged by; stops the training when
     the sweep says so; saves a checkpoint when the sweep asks for one.
 

@@ -413,6 +413,6 @@ def make_run(
     if not muted:
         run._spool("")
     if run_id is not None:
-        changes = {"status": "running", **{key: creation[key] for key in ("name", "group", "notes") if key in creation}}
-        run._log("change", changes)
+        changes: Dict[str, Any] = {key: creation[key] for key in ("name", "group", "notes") if key in creation}
+        run._log("change", {"status": "running", **changes})
     return run

@@ -94,7 +94,7 @@ def as_mapping(value: Any) -> Optional[Mapping[Any, Any]]:
     if isinstance(fields, dict):
         return {name: getattr(value, name, None) for name in fields}
     if type(value).__name__ == "Namespace":  # argparse's, without importing it
-        return vars(value)
+        return dict(vars(value))
     return None
 
 
@@ -111,10 +111,10 @@ def plain(value: Any, depth: int = 0) -> Any:
         number = int(value)
         return number if -_EXACT <= number <= _EXACT else str(number)
     if isinstance(value, float):
-        number = float(value)
-        if math.isfinite(number):
-            return number
-        return "NaN" if number != number else "Infinity" if number > 0 else "-Infinity"
+        real = float(value)
+        if math.isfinite(real):
+            return real
+        return "NaN" if real != real else "Infinity" if real > 0 else "-Infinity"
     if isinstance(value, (str, bytes, bytearray)):
         return text_of(value)
     if depth < MOST_DEPTH:
@@ -134,7 +134,7 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def _size(array: Any) -> float:
     try:
-        return math.prod(array.shape)
+        return float(math.prod(array.shape))
     except Exception:
         return math.inf
 
