@@ -4,6 +4,7 @@ import { createClient } from '@sweep/client/client'
 import { SweepError } from '@sweep/spec/errors'
 import { afterEach, expect, test } from 'vitest'
 import { TestServer, waitFor } from '../support/server.ts'
+import { createSweep, finished } from '../support/sweeps.ts'
 
 const cleanups: (() => Promise<void>)[] = []
 afterEach(async () => {
@@ -105,6 +106,66 @@ test(
     }
     expect(read).toBe(stored.sizeBytes)
     expect(largest - begin).toBeLessThan(150)
+  },
+  LIMIT_MS,
+)
+
+/** Nothing but HTTP and the environment that every trial has. */
+const LOGS_ITSELF = `
+import json, os, urllib.request
+
+def call(method, path, body, kind="application/json"):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    headers = {"authorization": "Bearer " + os.environ["SWEEP_TOKEN"], "content-type": kind}
+    url = os.environ["SWEEP_URL"] + "/api/v1" + path
+    with urllib.request.urlopen(urllib.request.Request(url, data, headers, method=method)) as reply:
+        return json.load(reply)
+
+run = os.environ["SWEEP_ID"] + "-" + os.environ["SWEEP_TRIAL"]
+call("POST", f"/runs/{run}/params", {"params": {"extra": {"depth": 3}}})
+call("POST", f"/runs/{run}/tags", {"set": {"kind": "e2e"}})
+child = call("POST", "/runs", {"parentRunId": run, "name": "fold"})["id"]
+for seq in (1, 2):
+    points = [{"step": seq, "context": "eval", "values": {"acc": seq / 2}}]
+    call("POST", f"/runs/{run}/metrics/batch", {"writer": {"id": "me", "seq": seq}, "points": points})
+call("POST", f"/runs/{child}/metrics/batch", {"points": [{"values": {"loss": 0.5}}]})
+call("POST", f"/runs/{child}/end", {})
+call("PUT", f"/runs/{run}/artifacts/file?path=notes.txt", b"hello", "application/octet-stream")
+with open(os.environ["SWEEP_METRICS"], "a") as file:
+    file.write('{"step": 1, "loss": 0.25}\\n')
+`
+
+test(
+  "a trial's program logs to its run, and to one below it, with the token it has",
+  async () => {
+    const server = await TestServer.start({ slots: 2 })
+    cleanups.push(() => server.remove())
+    const source = `
+method: random
+metric: {name: loss, goal: minimize}
+parameters:
+  x: {min: 0.0, max: 1.0}
+command: [/usr/bin/python3, -c, ${JSON.stringify(LOGS_ITSELF)}]
+budget: {trials: 2}
+`
+    const id = await createSweep(server, source)
+    expect((await finished(server, id)).trials).toMatchObject({ completed: 2 })
+    const { tracking } = createClient({ url: server.url, token: await server.token() })
+    const { runs } = await tracking.listRuns(id, { statuses: ['completed'] })
+    expect(runs.map((run) => run.name).filter((name) => name === 'fold')).toHaveLength(2)
+    const trials = runs.filter((run) => run.trial !== null)
+    expect(trials).toHaveLength(2)
+    for (const run of trials) {
+      expect(run).toMatchObject({ params: { 'extra.depth': 3, x: expect.any(Number) }, tags: { kind: 'e2e' } })
+      const { metrics } = await tracking.runMetrics(run.id)
+      expect(metrics).toMatchObject(
+        expect.arrayContaining([
+          expect.objectContaining({ key: 'eval/acc', points: 2, last: 1, context: 'eval' }),
+          expect.objectContaining({ key: 'loss', points: 1, last: 0.25 }),
+        ]),
+      )
+      expect((await tracking.listRunArtifacts(run.id)).artifacts).toMatchObject([{ path: 'notes.txt', sizeBytes: 5 }])
+    }
   },
   LIMIT_MS,
 )

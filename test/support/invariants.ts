@@ -73,6 +73,12 @@ async function checkTables(database: Database): Promise<string[]> {
     'a trial has no run': `
       select t.sweep_id || '-' || t.number as what from trials t
        where not exists (select from runs r where r.id = t.sweep_id || '-' || t.number)`,
+    'more points of a run are summed up than it has': `
+      select r.id as what from runs r
+        join (select run_key, sum(points) as points from run_metrics group by run_key) m on m.run_key = r.key
+        left join (select run_key, sum(points) as points from attempts group by run_key) a on a.run_key = r.key
+        left join run_streams s on s.run_key = r.key
+       where m.points > coalesce(a.points, 0) + coalesce(s.points, 0)`,
     'a sweep is over but an attempt of it is not': `
       select a.id as what from attempts a join sweeps s on s.id = a.sweep_id
        where s.ended_at is not null and a.state <> 'ended'`,

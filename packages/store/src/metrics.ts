@@ -2,7 +2,7 @@ import type { SweepId } from '@sweep/spec/ids'
 import { resolveAttempt } from './attempt-record.ts'
 import type { Database, Queryable } from './database.ts'
 import { type Column, decodeColumn, decodeLines, encodeColumn } from './points-codec.ts'
-import { lockSummaries, summarise } from './tracking/summarise.ts'
+import { type KnownSummary, lockSummaries, summarise } from './tracking/summarise.ts'
 
 /** Points of one attempt as they came with one report. */
 export interface MetricBatch {
@@ -142,15 +142,20 @@ export async function queueCompactions(tx: Queryable, compactions: readonly Comp
  * @returns how many attempts were packed
  */
 export async function compactAttempts(database: Database, limit = 100): Promise<number> {
-  for (let count = 0; ; count += 1) {
-    if (count === limit || !(await database.tx(compactNext))) return count
+  for (let count = 0; ; ) {
+    const packed = await database.tx((tx) => compactSome(tx, Math.min(limit - count, AT_ONCE)))
+    count += packed
+    if (packed === 0 || count >= limit) return count
   }
 }
 
+/** Attempts in one transaction: most are small, and the disk is waited for once for all of them. */
+const AT_ONCE = 20
+
 const NEXT = {
   name: 'compaction-next',
-  text: `delete from metric_compactions where attempt_key = (
-           select attempt_key from metric_compactions order by attempt_key limit 1 for update skip locked)
+  text: `delete from metric_compactions where attempt_key = any(array(
+           select attempt_key from metric_compactions order by attempt_key limit $1 for update skip locked))
          returning attempt_key as key, run_key`,
 }
 
@@ -174,22 +179,34 @@ const INSERT_CHUNKS = {
              as list (name_id, first, count, start, length)`,
 }
 
-async function compactNext(tx: Queryable): Promise<boolean> {
-  const next = await tx.query<{ key: number; run_key: number | null }>(NEXT)
-  const compaction = next.rows[0]
-  if (compaction === undefined) return false
-  const { key, run_key: runKey } = compaction
-  // First of all: whoever summarises it at this moment reads its batches too.
-  const known = runKey === null ? undefined : await lockSummaries(tx, [key])
+async function compactSome(tx: Queryable, limit: number): Promise<number> {
+  const { rows } = await tx.query<{ key: number; run_key: number | null }>(NEXT, [limit])
+  // First of all: whoever summarises them at this moment reads their batches too.
+  const known = await lockSummaries(
+    tx,
+    rows.flatMap(({ key, run_key }) => (run_key === null ? [] : [key])),
+  )
+  // By run, as everybody goes about its summaries: two then wait for one another, not in a circle.
+  const sorted = rows.sort((a, b) => (a.run_key ?? 0) - (b.run_key ?? 0) || a.key - b.key)
+  for (const { key, run_key } of sorted) await compact(tx, key, run_key, known)
+  return rows.length
+}
+
+async function compact(
+  tx: Queryable,
+  key: number,
+  runKey: number | null,
+  known: ReadonlyMap<number, KnownSummary>,
+): Promise<void> {
   const [counts, read] = await Promise.all([
     tx.query<{ name_id: number; count: number }>(COUNTS, [key]),
     tx.query<{ batch: number; points: Buffer }>(READ, [key]),
   ])
   const batches = read.rows.map(({ batch, points }) => ({ batch, lines: decodeLines(points) }))
-  if (runKey !== null && known !== undefined) await summarise(tx, known, [{ attemptKey: key, runKey, batches }])
+  if (runKey !== null) await summarise(tx, known, [{ attemptKey: key, runKey, batches }])
   const newest = batches.at(-1)
   // What an attempt has reported all at once is small as it is.
-  if (newest === undefined || (newest.batch === 0 && counts.rows.length === 0)) return true
+  if (newest === undefined || (newest.batch === 0 && counts.rows.length === 0)) return
   const stored = new Map(counts.rows.map((row) => [row.name_id, row.count]))
   const columns = new Map<number, Column>()
   for (const line of batches.flatMap((batch) => batch.lines)) {
@@ -215,7 +232,6 @@ async function compactNext(tx: Queryable): Promise<boolean> {
     ]),
     tx.query(DELETE, [key, newest.batch]),
   ])
-  return true
 }
 
 interface Chunk {

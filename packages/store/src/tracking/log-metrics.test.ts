@@ -1,6 +1,7 @@
 import { AttemptId, RunId } from '@sweep/spec/ids'
 import { MetricsBatch } from '@sweep/spec/wire/tracking/metrics'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { checkInvariants } from '../../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.ts'
 import { compactAttempts } from '../metrics.ts'
 import { ingestReports } from '../reports.ts'
@@ -15,6 +16,9 @@ import { summariseRunning } from './summarise.ts'
 let fixture: TestDatabase
 beforeAll(async () => {
   fixture = await testDatabase()
+})
+afterEach(async () => {
+  expect(await checkInvariants(fixture.database)).toEqual([])
 })
 afterAll(() => fixture.drop())
 

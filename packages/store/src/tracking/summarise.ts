@@ -28,6 +28,7 @@ export async function lockSummaries(
   tx: Queryable,
   attemptKeys: readonly number[],
 ): Promise<ReadonlyMap<number, KnownSummary>> {
+  if (attemptKeys.length === 0) return new Map()
   // In one order for everybody: two that add the same rows then wait for one another, not in a circle.
   const sorted = [...attemptKeys].sort((a, b) => a - b)
   const [added, locked] = await Promise.all([
