@@ -36,6 +36,7 @@ const HELP = 'Help'
 export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])[] = [
   ['server', 'start, stop or look at the local server'],
   ['trial', 'look at single trials and steer them'],
+  ['runs', 'find runs of experiments and sweeps'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
 ]
@@ -407,6 +408,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<token>',
     group: RUN_BY,
     summary: 'make a token useless',
+  },
+  {
+    name: 'runs sync',
+    args: '[folder]',
+    group: LOCAL,
+    completes: 'file',
+    summary: 'send what tracked programs have left on this disk',
+    more: `  Without a folder, what programs of this machine could not send; with one, the
+  runs in it, also from another machine. Each goes to the server that it was
+  for, unless --server names another.`,
   },
   {
     name: 'doctor',

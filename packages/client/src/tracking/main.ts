@@ -41,7 +41,7 @@ export const startRun: StartRun = async (options = {}) => {
 export const syncRuns: SyncRuns = async (folder, { url, token } = {}) => {
   const trackingOf = async (made: string | undefined) => {
     const server = await findServer({ env: process.env, url: url ?? made, token })
-    return server && trackingAt(world, server)
+    return server && trackingAt(server)
   }
   const options = { isElsewhere: folder !== undefined, trackingOf, say: world.warn }
   return syncFolder(folder ?? spoolRoot(process.env), options)

@@ -36,7 +36,7 @@ export async function startTrackedRun(world: TrackerWorld, options: StartRunOpti
   // A run below another is one of its own, also in a trial.
   const trialId = options.parentRunId === undefined ? trialRunId(env) : undefined
   const server = options.offline ? undefined : await serverOf(world, options)
-  const tracking = server && trackingAt(world, server)
+  const tracking = server && trackingAt(server, world.fetch)
   const isNew = trialId === undefined && options.resume === undefined
   const id = trialId ?? options.resume ?? newId(randomBytes)
   const titles = titlesOf(options, env)
@@ -64,10 +64,7 @@ export async function startTrackedRun(world: TrackerWorld, options: StartRunOpti
 }
 
 /** Of a server that answers slowly or never, no request may hold up the next for long. */
-export function trackingAt(
-  { fetch: given }: TrackerWorld,
-  { url, token }: Pick<Connection, 'url' | 'token'>,
-): Tracking {
+export function trackingAt({ url, token }: Pick<Connection, 'url' | 'token'>, given?: Fetch): Tracking {
   const send: Fetch = given ?? ((address, init) => fetch(address, init))
   const patient: Fetch = (address, init) =>
     send(address, 'duplex' in init ? init : { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })

@@ -146,7 +146,7 @@ export class SpooledRun implements TrackedRun {
       const left = [...this.#spools.values()].find((spool) => !spool.isSent)
       await this.#close()
       if (left !== undefined && this.url === undefined) {
-        this.#warn('local', `run ${this.id} is kept in ${left.folder}: send it by syncRuns or sweep_tracking sync.`)
+        this.#warn('local', `run ${this.id} is kept in ${left.folder}: send it by sweep runs sync.`)
       } else if (left !== undefined && !isSent) {
         const why = failure === undefined ? '' : ` (${failure})`
         this.#warn('unsent', `not all of run ${this.id} is sent${why}; the next run here sends ${left.folder}`)

@@ -21,7 +21,7 @@ export interface StartRunOptions {
   /** SWEEP_URL, or the local server, when absent. */
   readonly url?: string
   readonly token?: string
-  /** True: nothing is sent before `syncRuns` or `python3 -m sweep_tracking sync`. */
+  /** True: nothing is sent before `syncRuns`, or `sweep runs sync` in a shell. */
   readonly offline?: boolean
   /** False: nothing is noted of environment and code. */
   readonly capture?: boolean

@@ -160,7 +160,7 @@ test('without a server a run is kept until it is sent', async () => {
   const run = await start({ offline: true, params: { a: 1 } })
   expect(run.url).toBeUndefined()
   await run.end()
-  const trackingOf = async () => trackingAt(world(), { url: api.api.url, token: api.tokens.operator })
+  const trackingOf = async () => trackingAt({ url: api.api.url, token: api.tokens.operator })
   const root = join(folder, 'spool')
   const say = world().warn
   expect(await syncFolder(root, { isElsewhere: false, trackingOf: async () => undefined, say })).toEqual([
