@@ -5,10 +5,11 @@
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import unittest
 
-from testing_tracking import TrackingTest
+from testing_tracking import FOLDER, TrackingTest
 
 
 def needs(*names):
@@ -239,6 +240,49 @@ class TrainerTest(FrameworkTest):
         trainer = self.train(sweep, steps=5, resume=path)
         self.assertEqual(trainer.state.global_step, 5)
         self.assertEqual(max(line["step"] for line in self.lines()), 5)
+
+    def test_several_ranks_stop_at_the_same_step(self):
+        code = """
+import os, sys, torch, sweep
+from transformers import Trainer, TrainerCallback, TrainingArguments
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = torch.nn.Linear(2, 1)
+
+    def forward(self, x, labels=None):
+        out = self.layer(x)
+        return {"loss": out.pow(2).mean(), "logits": out}
+
+if os.environ["RANK"] != "0":
+    sweep.stopping = sweep.Decision  # it never looks at the right time
+
+class Stopper(TrainerCallback):
+    def on_step_begin(self, args, state, control, **_):
+        if state.global_step == 3 and args.process_index == 0:
+            open("run/control.new", "w").write('{"stop": "pruned", "save": false}')
+            os.replace("run/control.new", "run/control.json")
+
+data = [{"x": torch.ones(2), "labels": torch.zeros(1)} for _ in range(64)]
+args = TrainingArguments(output_dir="out", max_steps=500, per_device_train_batch_size=2, logging_steps=1,
+    save_strategy="no", report_to=[], use_cpu=True, disable_tqdm=True, ddp_backend="gloo")
+trainer = Trainer(model=Net(), args=args, train_dataset=data, callbacks=[Stopper(), sweep.hf.Callback()])
+trainer.train()
+open(f"steps-{args.process_index}", "w").write(f"{args.world_size} {trainer.state.global_step}")
+"""
+        (self.dir / "train.py").write_text(code)
+        self.trial()
+        (self.dir / "run").mkdir(exist_ok=True)
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "train.py"]
+        env = {**os.environ, "PYTHONPATH": str(FOLDER), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            torchrun, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120
+        )
+        self.assertEqual(done.returncode, 0, done.stdout)
+        steps = [(self.dir / f"steps-{rank}").read_text() for rank in (0, 1)]
+        self.assertEqual(steps[0], steps[1])
+        self.assertTrue(steps[0].startswith("2 ") and int(steps[0][2:]) < 20, steps)
 
 
 @needs("keras", "torch", "numpy")

@@ -60,11 +60,14 @@ class Callback(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Optional[Dict[str, Any]] = None, **_: Any) -> Any:
         if logs and state.is_world_process_zero:
             numbers = {key: value for key, value in logs.items() if isinstance(value, (int, float))}
-            self._obey(control, record(state.global_step, metric_names(numbers) if self._rename else numbers))
+            decision = record(state.global_step, metric_names(numbers) if self._rename else numbers)
+            if args.world_size == 1:
+                self._obey(control, decision.stop, decision.save)
         return control
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
-        self._obey(control, sweep.stopping())
+        decision = sweep.stopping()
+        self._obey(control, *_of_rank_0(args, decision.stop, decision.save))
         return control
 
     def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> Any:
@@ -75,11 +78,24 @@ class Callback(TrainerCallback):
         return control
 
     @staticmethod
-    def _obey(control: Any, decision: sweep.Decision) -> None:
-        if decision.stop:
+    def _obey(control: Any, stop: bool, save: bool) -> None:
+        if stop:
             control.should_training_stop = True
-        if decision.save:
+        if save:
             control.should_save = True
+
+
+def _of_rank_0(args: Any, stop: bool, save: bool) -> "tuple[bool, bool]":
+    """One rank's decision for all: ranks that stop at different steps wait for each other forever."""
+    if args.world_size == 1:
+        return stop, save
+    import torch
+
+    if not torch.distributed.is_initialized():
+        return stop, save
+    both = torch.tensor([int(stop), int(save)], device=args.device)
+    torch.distributed.broadcast(both, 0)
+    return bool(both[0]), bool(both[1])
 
 
 def _link(source: str, target: str) -> None:
