@@ -656,8 +656,11 @@ class TrialTest(TrackingTest):
         (self.dir / "f").write_text("x")
         with sweep.start_run(capture=False) as run:
             run.log_artifact("f")
+            run.log_param("a", 1)
         self.assertEqual((self.dir / "run" / "artifacts" / "f").read_text(), "x")
         self.assertEqual(self.spools(), [])
+        (spool,) = (self.dir / "run" / "spool").iterdir()  # outlives a container
+        self.assertIn('"a": 1', (spool / "journal.jsonl").read_text())
 
     def test_the_next_attempt_sends_what_the_last_one_could_not(self):
         self.server.create({"id": "abcdefghjk-1"})
@@ -668,7 +671,13 @@ class TrialTest(TrackingTest):
         for trial in (1, 2):
             self.python(code, SWEEP_TRIAL=trial, **env).wait(20)
         self.server.is_down = False
+        code = "import os, sweep\nrun = sweep.start_run(capture=False); run.log_param('a', 1); run.flush(); os._exit(1)"
+        self.server.create({"id": "abcdefghjk-4"})
+        self.python(code, SWEEP_TRIAL=4, **env).wait(20)
+        self.assertEqual(len(self.spools()), 3)
         sweep = self.trial(1)
         with sweep.start_run(capture=False):
             self.wait_for(lambda: self.run_of("abcdefghjk-1")["params"])
+            # Of what is another trial's only that stays in which something is left.
+            self.wait_for(lambda: [name[:12] for name in self.spools()] == ["abcdefghjk-2"])
         self.assertEqual(self.run_of("abcdefghjk-2")["params"], {})

@@ -177,13 +177,18 @@ def _capture(run: Run) -> None:
 
 
 def _send_left_behind(run: Run) -> None:
-    """What earlier programs could not send, to the server that they wanted; in a trial, that of earlier attempts."""
+    """What earlier programs could not send, to the server that they wanted; in a trial, that of earlier attempts, since
+    its token is good for nothing else. Folders of killed programs in which nothing is left go in any case.
+    """
     if run._is_muted or run._server is None:
         return
     from .spool import left_behind
 
-    for spool in left_behind(run=run.id if trial_run() else None, url=run.url):
-        send_all(spool, run._server)
+    for spool in left_behind(url=run.url):
+        if trial_run() in (None, spool.run):
+            send_all(spool, run._server)
+        else:
+            spool.close(remove=spool.is_sent)
 
 
 def active_run() -> Optional[Run]:

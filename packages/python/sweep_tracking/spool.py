@@ -38,11 +38,16 @@ def new_id() -> str:
 
 
 def spool_root() -> str:
-    """$SWEEP_SPOOL, else `spool` in the home folder of sweep, else a folder for temporary files."""
+    """$SWEEP_SPOOL, else `spool` in the home folder of sweep, else a folder for temporary files. In a trial that can't
+    reach its server, `spool` of the run folder: the home may be that of a container, and gone with it.
+    """
     import tempfile
 
     if os.environ.get("SWEEP_SPOOL"):
         return os.environ["SWEEP_SPOOL"]
+    run_dir = os.environ.get("SWEEP_RUN_DIR")
+    if run_dir and not os.environ.get("SWEEP_URL"):
+        return os.path.join(run_dir, "spool")
     wanted = os.path.join(sweep_home(), "spool")
     try:
         os.makedirs(wanted, mode=0o700, exist_ok=True)

@@ -57,8 +57,7 @@ export async function startTrackedRun(world: TrackerWorld, options: StartRunOpti
     run.capture(async () => ({ environment: runEnvironment(), source: await runSource(world.argv) }))
   }
   if (server !== undefined && tracking !== undefined) {
-    const filter = { url: server.url, ...(trialRunId(env) !== undefined && { run: id }) }
-    void sendLeftBehind(root, filter, tracking, warn)
+    void sendLeftBehind(root, { url: server.url, only: trialRunId(env) }, tracking, warn)
   }
   return run
 }
@@ -82,15 +81,21 @@ async function serverOf({ env, warn }: TrackerWorld, { url, token }: StartRunOpt
   }
 }
 
-/** What earlier programs could not send. */
+/**
+ * What earlier programs could not send. In a trial only what earlier attempts of it could not: its token is good for
+ * nothing else. Folders of killed programs in which nothing is left go in any case.
+ */
 async function sendLeftBehind(
   root: string,
-  filter: { readonly url: string; readonly run?: string },
+  { url, only }: { readonly url: string; readonly only: string | undefined },
   tracking: Tracking,
   warn: Say,
 ): Promise<void> {
   try {
-    for (const spool of leftBehind(root, filter)) await syncSpool(spool, tracking, warn)
+    for (const spool of leftBehind(root, { url })) {
+      if (only === undefined || only === spool.runId) await syncSpool(spool, tracking, warn)
+      else spool.close()
+    }
   } catch {
     // The next one does it.
   }
