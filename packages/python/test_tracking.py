@@ -4,6 +4,7 @@ import argparse
 import ast
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -429,6 +430,23 @@ class OutageTest(TrackingTest):
         process.stdout.readline()
         self.server.is_down = False
         self.assertEqual(self.command("sync").stdout, "")
+
+    @unittest.skipUnless(
+        shutil.which("unshare") and os.geteuid() == 0, "needs root and unshare (apt-get install util-linux)"
+    )
+    def test_a_program_in_another_pid_namespace_keeps_its_spool(self):
+        self.server.is_down = True
+        code = "import sweep\nsweep.start_run(capture=False); print(1, flush=True); input()"
+        full = {**os.environ, "PYTHONPATH": str(FOLDER)}
+        pipes = dict(stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        start = ["unshare", "--pid", "--fork", "--mount-proc", "--kill-child", sys.executable, "-c", code]
+        with subprocess.Popen(start, env=full, text=True, **pipes) as process:
+            self.addCleanup(process.kill)
+            if process.stdout.readline() != "1\n":
+                self.skipTest("may not make a namespace here")
+            self.server.is_down = False
+            self.assertEqual(self.command("sync").stdout, "")
+            process.kill()
 
     def test_a_token_that_is_refused_keeps_everything(self):
         self.server.tokens = {"right"}

@@ -71,8 +71,16 @@ def _start_of(pid: int) -> str:
         return ""
 
 
+def _here() -> str:
+    """Where process numbers mean what they mean to us: a container with the host's name has others."""
+    try:
+        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
+    except OSError:
+        return socket.gethostname()
+
+
 def this_process() -> Dict[str, Any]:
-    return {"host": socket.gethostname(), "pid": os.getpid(), "start": _start_of(os.getpid())}
+    return {"host": _here(), "pid": os.getpid(), "start": _start_of(os.getpid())}
 
 
 def _lives(owner: Any, elsewhere: bool) -> bool:
@@ -81,7 +89,7 @@ def _lives(owner: Any, elsewhere: bool) -> bool:
         host, pid, start = owner["host"], int(owner["pid"]), owner.get("start")
     except (KeyError, TypeError, ValueError):
         return False
-    if host != socket.gethostname():
+    if host != _here():
         return elsewhere
     if pid == os.getpid():
         return start in ("", None, _start_of(pid))

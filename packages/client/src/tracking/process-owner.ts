@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { z } from 'zod'
 
@@ -7,7 +7,7 @@ export const Owner = z.object({ host: z.string(), pid: z.int(), start: z.string(
 export type Owner = z.infer<typeof Owner>
 
 export function thisProcess(): Owner {
-  return { host: hostname(), pid: process.pid, start: startOf(process.pid) }
+  return { host: here(), pid: process.pid, start: startOf(process.pid) }
 }
 
 /**
@@ -15,7 +15,7 @@ export function thisProcess(): Owner {
  * @param elsewhere what those of other hosts count as
  */
 export function lives(owner: Owner, elsewhere: boolean): boolean {
-  if (owner.host !== hostname()) return elsewhere
+  if (owner.host !== here()) return elsewhere
   const start = startOf(owner.pid)
   if (start !== '' || existsSync('/proc/self')) return start !== '' && (!owner.start || owner.start === start)
   try {
@@ -23,6 +23,15 @@ export function lives(owner: Owner, elsewhere: boolean): boolean {
     return true
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'EPERM'
+  }
+}
+
+/** Where process numbers mean what they mean to us: a container with the host's name has others. */
+function here(): string {
+  try {
+    return `${hostname()} ${readlinkSync('/proc/self/ns/pid')}`
+  } catch {
+    return hostname()
   }
 }
 
