@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SweepError } from '@sweep/spec/errors'
 import type { Tracking } from '../tracking.ts'
+import { leftBehind } from './left-behind.ts'
 import type { Say } from './say.ts'
 import { Hopeless, SpoolSender } from './send-spool.ts'
-import { leftBehind, Spool } from './spool.ts'
+import { Spool } from './spool.ts'
 import type { Synced } from './tracker-types.ts'
 
 const TRIES = 3
