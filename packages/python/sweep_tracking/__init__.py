@@ -26,8 +26,10 @@ from typing import Any, Dict, List, Mapping, Optional
 import sweep
 
 from . import values as _values
+from .guarded import guarded, say
+from .program import how_it_ended, patience, trial_run
 from .random_state import restore_random_state
-from .run import Run, guarded, how_it_ended, make_run, patience, say, send_all, trial_run
+from .run import Run, make_run, send_all
 from .seeds import Seeds, component_seed, seed_everything, seed_worker, set_deterministic
 
 __all__ = [

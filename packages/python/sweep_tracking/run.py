@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, TypeVar
+from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional
 
 import sweep
 
 from . import values as _values
+from .guarded import guarded, say
+from .program import how_it_ended, patience, trial_run
 from .sender import Channel, Sender
 from .server import Refused, Server, Unreachable, find_server
 from .spool import Spool, left_behind, new_id
@@ -18,54 +19,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Type
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-_PATIENCE_S = 5.0
 _ENDS = ("completed", "failed", "killed")
-
-
-def guarded(otherwise: Any = None) -> Callable[[F], F]:
-    """What a call gives when it fails: a warning, never an exception, unless SWEEP_STRICT=1."""
-
-    def around(function: F) -> F:
-        import functools
-
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return function(*args, **kwargs)
-            except (sweep.SweepError, sweep.SweepStop):
-                raise
-            except Exception as error:
-                name = function.__name__
-                sweep._warn(f"{name} {type(error).__name__}", f"{name}: {error or type(error).__name__}")
-                return otherwise() if callable(otherwise) else otherwise
-
-        return call  # type: ignore[return-value]
-
-    return around
-
-
-def say(cause: str, text: str) -> None:
-    """A warning from the background, where nobody could catch an error."""
-    try:
-        sweep._warn(cause, text)
-    except sweep.SweepError:
-        sys.stderr.write(f"sweep: {text}\n")
-
-
-def trial_run() -> Optional[str]:
-    """The id of the trial's run, inside of a trial."""
-    sweep_id, trial = os.environ.get("SWEEP_ID"), os.environ.get("SWEEP_TRIAL")
-    return f"{sweep_id}-{trial}" if sweep_id and trial and trial.isdecimal() else None
-
-
-def patience() -> float:
-    """Seconds to wait at the end for a server that does not answer: $SWEEP_EXIT_WAIT, or 5."""
-    try:
-        return max(0.0, float(os.environ["SWEEP_EXIT_WAIT"]))
-    except (KeyError, ValueError):
-        return _PATIENCE_S
 
 
 class Run:
@@ -351,14 +305,6 @@ class Run:
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._spools, self._channels, self._creation = {}, {}, None
-
-
-def how_it_ended(error: Optional[BaseException]) -> "tuple[str, Optional[str]]":
-    """(status, message) for what a `with` block or the program ended by."""
-    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
-        return "completed", None
-    text = f"{type(error).__name__}: {_values.text_of(error)}" if str(error) else type(error).__name__
-    return ("killed" if isinstance(error, KeyboardInterrupt) else "failed"), text[:10_000]
 
 
 def send_all(spool: Spool, server: Server) -> bool:

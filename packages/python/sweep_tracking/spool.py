@@ -20,10 +20,10 @@ import errno
 import json
 import os
 import shutil
-import socket
 import threading
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
+from .process_owner import lives, this_process
 from .server import sweep_home
 
 FORMAT = 1
@@ -57,52 +57,6 @@ def spool_root() -> str:
         pass
     user = os.getuid() if hasattr(os, "getuid") else ""
     return os.path.join(tempfile.gettempdir(), f"sweep-spool-{user}")
-
-
-def _start_of(pid: int) -> str:
-    """When a process began, where the system tells: the same pid is another process later. Empty for one that is gone,
-    or waits to be reaped.
-    """
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b")")[2].split()
-        return "" if fields[0] in (b"Z", b"X") else fields[19].decode()
-    except (OSError, IndexError):
-        return ""
-
-
-def _here() -> str:
-    """Where process numbers mean what they mean to us: a container with the host's name has others."""
-    try:
-        return f"{socket.gethostname()} {os.readlink('/proc/self/ns/pid')}"
-    except OSError:
-        return socket.gethostname()
-
-
-def this_process() -> Dict[str, Any]:
-    return {"host": _here(), "pid": os.getpid(), "start": _start_of(os.getpid())}
-
-
-def _lives(owner: Any, elsewhere: bool) -> bool:
-    """Whether the process that writes a spool may still do so. What it is on other hosts can't be seen: `elsewhere`."""
-    try:
-        host, pid, start = owner["host"], int(owner["pid"]), owner.get("start")
-    except (KeyError, TypeError, ValueError):
-        return False
-    if host != _here():
-        return elsewhere
-    if pid == os.getpid():
-        return start in ("", None, _start_of(pid))
-    now = _start_of(pid)
-    if now or os.path.isdir("/proc/self"):
-        return now != "" and (not start or start == now)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        pass
-    return True
 
 
 def _replace(path: str, content: Any) -> None:
@@ -161,7 +115,7 @@ class Spool:
         """
         try:
             header = _read_json(os.path.join(folder, "run.json"))
-            if header.get("format") != FORMAT or _lives(header.get("owner"), elsewhere):
+            if header.get("format") != FORMAT or lives(header.get("owner"), elsewhere):
                 return None
             if url is not None and header.get("url") != url:
                 return None
@@ -287,10 +241,9 @@ class Spool:
 
     def advance(self, offset: int, seq: Optional[int] = None) -> None:
         """The server has everything up to `offset`. Raises OSError; then it will be sent once more."""
-        self.offset, self.pending = offset, None
-        if seq is not None:
-            self.seq = seq
-        self._keep(self.offset, self.seq, None)
+        number = self.seq if seq is None else seq
+        self._keep(offset, number, None)  # first: who waits for the offset may be about to end the process
+        self.offset, self.seq, self.pending = offset, number, None
 
     def rewind(self, offset: int, seq: int) -> None:
         self.advance(offset, seq)

@@ -224,7 +224,6 @@ export class Spool {
   }
 
   #keep(sent: Sent): void {
-    this.sent = sent
     try {
       replaceJson(join(this.folder, 'sent.json'), sent)
     } catch (error) {
@@ -233,6 +232,8 @@ export class Spool {
       if (!(error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')))
         throw error
     }
+    // Last: who waits for the offset may be about to end the process.
+    this.sent = sent
   }
 
   /** Puts aside what the server will never take. */
