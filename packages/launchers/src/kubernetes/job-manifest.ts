@@ -4,6 +4,7 @@ import type { Json } from '@sweep/spec/number'
 import type { LaunchSpec } from '../launcher.ts'
 import type { Job } from './objects.ts'
 import type { Limits } from './pod-cause.ts'
+import type { SdkFiles } from './read-sdk.ts'
 
 export type Manifest = { readonly [key: string]: Json }
 
@@ -24,8 +25,9 @@ const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name'
 
 /** The run folder as the program sees it, empty but for `params.json`; it goes with the pod. */
 export const POD_RUN_FOLDER = '/sweep/run'
-/** Read only: params.json and sweep.py. */
+/** Read only: params.json and the SDK. */
 const POD_FILES_FOLDER = '/sweep/files'
+const TRACKING_FILE = 'sweep_tracking.zip'
 
 /** A pod on a node that falls silent is given up after this, where Kubernetes itself would wait for 300 s. */
 const NODE_SILENT_S = 60
@@ -41,8 +43,8 @@ export interface ServerVersion {
 
 export interface JobFiles {
   readonly params: string
-  /** Text of `sweep.py`; undefined where it was not found. */
-  readonly sdk: string | undefined
+  /** Undefined where it was not found. */
+  readonly sdk: SdkFiles | undefined
 }
 
 /** `sweep-<attempt>-<epoch>`, as a DNS label whatever the id: an attempt that is claimed again gets another Job. */
@@ -107,7 +109,8 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
   const { labels, name } = identity(spec)
   const data = {
     'params.json': files.params,
-    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk }),
+    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk.sweep }),
+    ...(files.sdk?.tracking === undefined ? {} : { [TRACKING_FILE]: files.sdk.tracking }),
     ...(spec.env['SWEEP_TOKEN'] === undefined ? {} : { token: spec.env['SWEEP_TOKEN'] }),
   }
   return {
@@ -119,7 +122,7 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: owner, controller: true }],
     },
     type: 'Opaque',
-    data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+    data: Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')])),
   }
 }
 
@@ -214,7 +217,7 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
           !(name === 'SWEEP_URL' && LOOPBACK.test(value)),
       ),
     ),
-    PYTHONPATH: [POD_FILES_FOLDER, ...own].join(':'),
+    PYTHONPATH: [POD_FILES_FOLDER, `${POD_FILES_FOLDER}/${TRACKING_FILE}`, ...own].join(':'),
     SWEEP_RUN_DIR: POD_RUN_FOLDER,
     SWEEP_PARAMS: `${POD_RUN_FOLDER}/params.json`,
     // Lines of JSON on the output are understood as well, for programs that append to this file by themselves.
