@@ -474,6 +474,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'make a token useless',
   },
   {
+    name: 'runs sync',
+    args: '[folder]',
+    group: LOCAL,
+    completes: 'file',
+    summary: 'send what tracked programs have left on this disk',
+    more: `  Without a folder, what programs of this machine could not send; with one, the
+  runs in it, also from another machine. Each goes to the server that it was
+  for, unless --server names another.`,
+  },
+  {
     name: 'doctor',
     group: LOCAL,
     summary: 'check this machine and the server, with fixes',

@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   version: () => import('./commands/version.ts').then((file) => file.command),
   diff: () => import('./commands/diff.ts').then((file) => file.command),
   'trial repro': () => import('./commands/trial-repro.ts').then((file) => file.command),
+  'runs sync': () => import('./commands/runs-sync.ts').then((file) => file.command),
   'trial ls': () => import('./commands/trial-ls.ts').then((file) => file.command),
   'trial get': () => import('./commands/trial-get.ts').then((file) => file.command),
   'trial logs': () => import('./commands/trial-logs.ts').then((file) => file.command),

@@ -5,6 +5,7 @@ import { forgetServer } from '../forget-server.ts'
 import type { LaunchSpec } from '../launcher.ts'
 import type { Job } from './objects.ts'
 import type { Limits } from './pod-cause.ts'
+import type { SdkFiles } from './read-sdk.ts'
 
 export type Manifest = { readonly [key: string]: Json }
 
@@ -25,8 +26,9 @@ const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name'
 
 /** The run folder as the program sees it, empty but for `params.json`; it goes with the pod. */
 export const POD_RUN_FOLDER = '/sweep/run'
-/** Read only: params.json and sweep.py. */
+/** Read only: params.json and the SDK. */
 const POD_FILES_FOLDER = '/sweep/files'
+const TRACKING_FILE = 'sweep_tracking.zip'
 
 /** A pod on a node that falls silent is given up after this, where Kubernetes itself would wait for 300 s. */
 const NODE_SILENT_S = 60
@@ -42,8 +44,8 @@ export interface ServerVersion {
 
 export interface JobFiles {
   readonly params: string
-  /** Text of `sweep.py`; undefined where it was not found. */
-  readonly sdk: string | undefined
+  /** Undefined where it was not found. */
+  readonly sdk: SdkFiles | undefined
 }
 
 /** `sweep-<attempt>-<epoch>`, as a DNS label whatever the id: an attempt that is claimed again gets another Job. */
@@ -108,7 +110,8 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
   const { labels, name } = identity(spec)
   const data = {
     'params.json': files.params,
-    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk }),
+    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk.sweep }),
+    ...(files.sdk?.tracking === undefined ? {} : { [TRACKING_FILE]: files.sdk.tracking }),
     ...(spec.env['SWEEP_TOKEN'] === undefined ? {} : { token: spec.env['SWEEP_TOKEN'] }),
   }
   return {
@@ -120,7 +123,7 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: owner, controller: true }],
     },
     type: 'Opaque',
-    data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+    data: Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')])),
   }
 }
 
@@ -217,7 +220,7 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
         ([name]) => !OF_THIS_HOST.has(name) && !secrets.includes(name) && /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name),
       ),
     ),
-    PYTHONPATH: [POD_FILES_FOLDER, ...own].join(':'),
+    PYTHONPATH: [POD_FILES_FOLDER, `${POD_FILES_FOLDER}/${TRACKING_FILE}`, ...own].join(':'),
     SWEEP_RUN_DIR: POD_RUN_FOLDER,
     SWEEP_PARAMS: `${POD_RUN_FOLDER}/params.json`,
     // Lines of JSON on the output are understood as well, for programs that append to this file by themselves.

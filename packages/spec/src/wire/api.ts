@@ -22,6 +22,8 @@ export const ErrorBody = z.strictObject({
 export type ErrorBody = z.infer<typeof ErrorBody>
 
 export const CreateSweep = z.strictObject({
+  /** Chosen by the caller, so that a call that is repeated can't make a second sweep; chosen by the server when absent. */
+  id: SweepId.optional(),
   /** The YAML text, at most 256 KiB. */
   source: z.string().max(262_144),
   /** Named in error positions. */
@@ -32,6 +34,8 @@ export const CreateSweep = z.strictObject({
   overrides: z.record(z.string(), Json).default({}),
   /** Where the code of the sweep is, as far as the document leaves it open; absent: in `workdir`. */
   code: Code.optional(),
+  /** Configs of the first trials, in their order; the sampler chooses what comes after them. */
+  configs: z.array(Config).max(1000).default([]),
 })
 export type CreateSweep = z.input<typeof CreateSweep>
 
@@ -87,6 +91,8 @@ export type SweepView = z.infer<typeof SweepView>
 export const SweepDetail = SweepView.extend({
   document: SweepDocument,
   source: z.string(),
+  /** What error positions in `source` call it. */
+  file: z.string().optional(),
   workdir: z.string(),
   code: Code,
 })
@@ -255,7 +261,7 @@ export const WhoAmI = z.strictObject({
 export type WhoAmI = z.infer<typeof WhoAmI>
 
 /** `POST /validate`: everything that `POST /sweeps` checks, with nothing stored. */
-export const ValidateSweep = CreateSweep.omit({ workdir: true, code: true })
+export const ValidateSweep = CreateSweep.omit({ id: true, workdir: true, code: true, configs: true })
 export type ValidateSweep = z.input<typeof ValidateSweep>
 
 export const SweepValidated = z.strictObject({ document: SweepDocument, warnings: z.array(Warning) })
