@@ -30,6 +30,7 @@ import { addBodyTimeout } from './http/body-timeout.ts'
 import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
 import { addErrorHandler, sendError } from './http/error-handler.ts'
 import { addGuards, hostName } from './http/guards.ts'
+import { addMlflowRoutes } from './mlflow/mlflow-routes.ts'
 import { ApiMonitoring } from './monitoring/api-monitoring.ts'
 import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
 import { ObjectJanitor } from './objects/object-janitor.ts'
@@ -165,6 +166,7 @@ export async function buildApi(
     },
     { prefix: '/api/v1' },
   )
+  addMlflowRoutes(app, context)
   addMonitoringRoutes(app, context)
   await addPageRoutes(app)
   app.addHook('preClose', async () => {

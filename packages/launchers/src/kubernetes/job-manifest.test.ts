@@ -137,6 +137,19 @@ test('what this host knows of devices, homes and addresses stays here', () => {
   })
 })
 
+test('MLflow’s clients get the token as the program does, out of the secret, and only where the server can be reached', () => {
+  const told = { MLFLOW_TRACKING_TOKEN: 'swp_trial_1', MLFLOW_RUN_ID: 'r', MLFLOW_EXPERIMENT_ID: 'e' }
+  const env = (url: string) => ({ ...SPEC.env, ...told, SWEEP_URL: url, MLFLOW_TRACKING_URI: url })
+  const far = made({ env: env('https://sweep.lan') })
+  expect(variables(far.container)).toMatchObject({
+    ...{ MLFLOW_TRACKING_URI: 'https://sweep.lan', MLFLOW_RUN_ID: 'r' },
+    MLFLOW_TRACKING_TOKEN: { secretKeyRef: { name: 'sweep-abcdefghjk-12-1-3', key: 'token' } },
+  })
+  expect(JSON.stringify(far.job)).not.toContain('swp_trial_1')
+  const near = Object.keys(variables(made({ env: env('http://127.0.0.1:4600') }).container))
+  expect(near.filter((name) => name.startsWith('MLFLOW'))).toEqual([])
+})
+
 test('a trial that wants no GPU is shown none', () => {
   expect(variables(made({ gpus: [], resources: { gpus: 0 } }).container)).toMatchObject({
     CUDA_VISIBLE_DEVICES: '',

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import type { Json } from '@sweep/spec/number'
+import { forgetServer } from '../forget-server.ts'
 import type { LaunchSpec } from '../launcher.ts'
 import type { Job } from './objects.ts'
 import type { Limits } from './pod-cause.ts'
@@ -202,19 +203,21 @@ function verbatim(text: string): string {
 }
 
 /** Paths of this host mean nothing in the pod, and its devices are the cluster's to hand out. */
-const OF_THIS_HOST = new Set(['CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER', 'SWEEP_AGENT_HOME', 'SWEEP_TOKEN'])
+const OF_THIS_HOST = new Set(['CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER', 'SWEEP_AGENT_HOME'])
 const LOOPBACK = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/
 
 function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[], secret: string): Manifest[] {
-  const { PYTHONPATH: pythonPath, ...given } = spec.env
+  const isNear = LOOPBACK.test(spec.env['SWEEP_URL'] ?? '')
+  const { PYTHONPATH: pythonPath, ...given } = isNear ? forgetServer(spec.env) : spec.env
+  // What is good for the trial is a secret, under whichever name; the user's own token for MLflow is not ours to keep.
+  const secrets = ['SWEEP_TOKEN', 'MLFLOW_TRACKING_TOKEN'].filter(
+    (name) => given[name] !== undefined && given[name] === spec.env['SWEEP_TOKEN'],
+  )
   const own = pythonPath?.split(':').filter((folder) => folder !== spec.sdkFolder) ?? []
   const values: Record<string, string> = {
     ...Object.fromEntries(
       Object.entries(given).filter(
-        ([name, value]) =>
-          !OF_THIS_HOST.has(name) &&
-          /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) &&
-          !(name === 'SWEEP_URL' && LOOPBACK.test(value)),
+        ([name]) => !OF_THIS_HOST.has(name) && !secrets.includes(name) && /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name),
       ),
     ),
     PYTHONPATH: [POD_FILES_FOLDER, `${POD_FILES_FOLDER}/${TRACKING_FILE}`, ...own].join(':'),
@@ -229,14 +232,11 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
     // Some images show all GPUs of their node unless they are told not to.
     ...(spec.gpus?.length === 0 ? { CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'void' } : {}),
   }
-  const token =
-    spec.env['SWEEP_TOKEN'] === undefined
-      ? []
-      : [{ name: 'SWEEP_TOKEN', valueFrom: { secretKeyRef: { name: secret, key: 'token' } } }]
+  const tokens = secrets.map((name) => ({ name, valueFrom: { secretKeyRef: { name: secret, key: 'token' } } }))
   return [
     ...template.filter(({ name }) => !Object.hasOwn(values, String(name))),
     ...Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) })),
-    ...token,
+    ...tokens,
   ]
 }
 
