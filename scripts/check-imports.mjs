@@ -20,8 +20,9 @@ const ALLOWED = {
   store: ['spec'],
   queue: ['spec', 'store'],
   client: ['spec'],
-  // `sweep replay` recomputes decisions on the user's machine, with the very code that made them.
-  cli: ['client', 'snapshot', 'spec', 'search'],
+  // `sweep replay` recomputes decisions on the user's machine, with the very code that made them, and `sweep trial repro`
+  // runs a program there as an agent does.
+  cli: ['client', 'snapshot', 'launchers', 'capture', 'spec', 'search'],
   controller: ['store', 'queue', 'search', 'log', 'monitoring', 'spec'],
   api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'spec'],
   agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],

@@ -208,7 +208,28 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<sweep>',
     group: LOOK,
     completes: 'sweep',
-    summary: 'check that its facts give the same decisions again',
+    summary: 'check its decisions; say what other pruners would have saved',
+    more: `  sweep replay @last --early-terminate
+  sweep replay @last --early-terminate asha,eta=4 --early-terminate median
+
+  A pruner is written NAME,KEY=VALUE,... with the keys of early_terminate in
+  sweep files, or as such a map in YAML or JSON; "none" stops no trial. Without
+  any, the usual ones are compared. A method can only choose among the configs
+  that were tried.`,
+    options: [
+      { flags: '--early-terminate [pruner]', help: 'play its curves under this pruner; may be repeated', repeat: true },
+      { flags: '--early-terminate-file <file>', help: 'under one in a YAML file ("-": standard input)', repeat: true },
+      { flags: '--method <method>', help: 'how soon it would have come to the best; may be repeated', repeat: true },
+      { flags: '--top <count>', help: 'how many of the best trials count as good (default 5)' },
+    ],
+  },
+  {
+    name: 'diff',
+    args: '<trial> <other>',
+    group: LOOK,
+    completes: 'trial',
+    summary: 'two trials side by side: config, code, environment, outcome',
+    more: '  sweep diff @last/17 @last/3',
   },
   {
     name: 'trial ls',
@@ -246,6 +267,20 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'list or fetch the files that a trial left in artifacts/',
     more: TRIAL_MORE,
     options: [{ flags: '--download <folder>', help: 'fetch them all into this folder' }],
+  },
+  {
+    name: 'trial repro',
+    args: TRIAL_ARGS,
+    group: LOOK,
+    completes: 'trial',
+    summary: 'run a trial again here and say how far it is from the record',
+    more: TRIAL_MORE,
+    options: [
+      { flags: '--dir <folder>', help: 'new folder for its code and run (default: ./repro-SWEEP-NUMBER)' },
+      { flags: '--in-folder', help: "run in the sweep's own folder instead of a copy of its code" },
+      { flags: '--tolerance <share>', help: 'exit code 1 when the metric is off by more, such as 0.01' },
+      { flags: '--dry-run', help: 'check and print what it would do' },
+    ],
   },
   ...(['stop', 'prune', 'cancel', 'retry'] as const).map(
     (action): CommandEntry => ({

@@ -22,6 +22,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   doctor: () => import('./commands/doctor.ts').then((file) => file.command),
   completion: () => import('./commands/completion.ts').then((file) => file.command),
   version: () => import('./commands/version.ts').then((file) => file.command),
+  diff: () => import('./commands/diff.ts').then((file) => file.command),
+  'trial repro': () => import('./commands/trial-repro.ts').then((file) => file.command),
   'trial ls': () => import('./commands/trial-ls.ts').then((file) => file.command),
   'trial get': () => import('./commands/trial-get.ts').then((file) => file.command),
   'trial logs': () => import('./commands/trial-logs.ts').then((file) => file.command),

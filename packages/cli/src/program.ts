@@ -84,6 +84,9 @@ function configure(command: Command, columns: number, writeHelp: (text: string) 
     subcommandTerm: (sub) => (sub.commands.length > 0 ? `${sub.name()} …` : sub.name()),
     styleTitle: (title) => title,
     visibleGlobalOptions: () => [],
+    // That an option may stand without a value says the bracket; what it then means, its help.
+    optionDescription: (option) =>
+      Help.prototype.optionDescription.call(new Help(), option).replace(' (preset: "")', ''),
     visibleOptions: (self) => Help.prototype.visibleOptions.call(new Help(), self),
   })
 }
@@ -94,6 +97,8 @@ function addOption(command: Command, option: OptionEntry): void {
   if (option.repeat === true) {
     // commander's own variadic options would swallow the arguments behind them.
     built.argParser((value: string, before: unknown) => [...(Array.isArray(before) ? before : []), value])
+    // One whose value may be left out is then an empty text in the list.
+    if (built.optional) built.preset('')
   }
   command.addOption(built)
 }

@@ -11,6 +11,8 @@ export interface CliSettings {
   readonly output: string | undefined
   /** Port for a server that is started here; undefined means 4600. */
   readonly port: string | undefined
+  /** Further variables that a program run here gets, as on the host of an agent. */
+  readonly passEnv: readonly string[]
   readonly color: 'always' | 'never' | 'auto'
   /** A program reads what is printed: no redrawing, no questions. */
   readonly dumb: boolean
@@ -31,6 +33,7 @@ export function readSettings(environment: Environment): CliSettings {
     token: text('SWEEP_TOKEN'),
     output: text('SWEEP_OUTPUT'),
     port: text('SWEEP_PORT'),
+    passEnv: (text('SWEEP_PASS_ENV') ?? '').split(/[\s,]+/).filter((name) => name !== ''),
     // no-color.org: any value that is not empty; FORCE_COLOR=0 says no.
     color:
       text('NO_COLOR') !== undefined || force === '0' || force === 'false'

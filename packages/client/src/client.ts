@@ -23,6 +23,7 @@ import type {
   TokenCreated,
   TokenList,
   TrialDetail,
+  TrialEnvironment,
   TrialList,
   TrialView,
   ValidateSweep,
@@ -98,6 +99,8 @@ export interface Client {
     trial: number,
     options?: { names?: readonly string[]; attempt?: number; maxPoints?: number },
   ): Promise<MetricsReply>
+  /** Where the newest attempt ran, or the one with this number, with the diff of its code and its packages if known. */
+  trialEnvironment(sweepId: string, trial: number, attempt?: number): Promise<TrialEnvironment>
   trialLog(sweepId: string, trial: number, options?: LogOptions, signal?: AbortSignal): Promise<LogPage>
   /** The output as it comes, until the attempt is over. */
   followLog(sweepId: string, trial: number, options?: LogOptions & { signal?: AbortSignal }): AsyncGenerator<LogPage>
@@ -110,6 +113,8 @@ export interface Client {
   hasObject(sha256: string): Promise<boolean>
   /** Stores bytes, which must have this SHA-256. */
   putObject(sha256: string, bytes: AsyncIterable<Uint8Array>): Promise<void>
+  /** The bytes of an object; whoever reads them checks their SHA-256. */
+  getObject(sha256: string): Promise<AsyncIterable<Uint8Array>>
   /** Files that the program of a trial left in artifacts/, by path. */
   listArtifacts(sweepId: string, trial: number, page?: PageOptions): Promise<ArtifactList>
   /** The bytes of one of them; whoever reads them checks their SHA-256. */
@@ -159,6 +164,8 @@ export function createClient(options: HttpOptions): Client {
     controlTrial: async (sweepId, trial, action) => decodeTrial(await post(`${trialPath(sweepId, trial)}/${action}`)),
     trialMetrics: async (sweepId, trial, { names, attempt, maxPoints } = {}) =>
       decodeMetrics(await get(`${trialPath(sweepId, trial)}/metrics`, { name: names, attempt, maxPoints })),
+    trialEnvironment: async (sweepId, trial, attempt) =>
+      (await get(`${trialPath(sweepId, trial)}/environment`, { attempt })) as TrialEnvironment,
     trialLog,
     followLog: async function* (sweepId, trial, { signal, ...options } = {}) {
       let { after, attempt } = options
@@ -177,6 +184,10 @@ export function createClient(options: HttpOptions): Client {
     hasObject: (sha256) => http.exists(`/objects/${sha256}`),
     putObject: async (sha256, bytes) => {
       await http.json({ method: 'PUT', path: `/objects/${sha256}`, bytes })
+    },
+    getObject: async (sha256) => {
+      const { body } = await http.send({ path: `/objects/${sha256}` })
+      return (body ?? []) as AsyncIterable<Uint8Array>
     },
     listArtifacts: async (sweepId, trial, page = {}) =>
       (await get(`${trialPath(sweepId, trial)}/artifacts`, { ...page })) as ArtifactList,

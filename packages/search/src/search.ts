@@ -71,7 +71,8 @@ function settingsOf(document: SweepDocument): SamplerSettings {
   return { goal: metric?.goal ?? 'minimize', objectives, constraints, levels: levelsOf(earlyTerminate), past }
 }
 
-function createPruner(document: SweepDocument): PrunerRun | undefined {
+/** The pruner of a document, before the first fact; undefined when it stops no trial early. */
+export function createPruner(document: SweepDocument): PrunerRun | undefined {
   const { earlyTerminate, metric } = document
   if (metric === undefined) return undefined
   if (trainsPopulation(document.method)) {

@@ -36,6 +36,15 @@ export function withoutEmpty(env: Environment): Record<string, string> {
   )
 }
 
+/**
+ * What an agent may count on after a heartbeat. Less than the lease where that spares the server from writing every
+ * lease at every heartbeat; three further heartbeats must fit into it.
+ */
+export function sureLeaseMs(leaseMs: number, heartbeatMs: number): number {
+  const most = Math.floor(0.75 * leaseMs)
+  return most >= 3 * heartbeatMs ? most : leaseMs
+}
+
 /** @throws SweepError `invalid-request` when a lease would run out between two heartbeats */
 export function checkLease(leaseMs: number, heartbeatMs: number): void {
   if (leaseMs > heartbeatMs) return

@@ -1,15 +1,8 @@
 import type { StopReason } from '@sweep/spec/attempt'
-import { SweepError } from '@sweep/spec/errors'
 import type { AgentId, AttemptId } from '@sweep/spec/ids'
-import {
-  type AgentEvent,
-  type AttemptStatus,
-  type Heartbeat,
-  type RegisterAgent,
-  Slot,
-} from '@sweep/spec/wire/agent-protocol'
+import { type AgentEvent, type RegisterAgent, Slot } from '@sweep/spec/wire/agent-protocol'
 import { z } from 'zod'
-import type { Database, Queryable } from './database.ts'
+import type { Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
 import { stopOf } from './stops.ts'
 
@@ -138,64 +131,6 @@ export async function hasOtherAgents(database: Queryable, id: AgentId): Promise<
     [id],
   )
   return rows[0]?.has === true
-}
-
-const SEEN = {
-  name: 'agent-seen',
-  // One that was given up is back when it speaks again; its leases are gone all the same.
-  text: `update agents set last_seen_at = clock_timestamp(), room = $2,
-                state = case when $3 then 'draining' when state = 'gone' then 'ready' else state end
-          where id = $1 returning state`,
-}
-
-const RENEW = {
-  name: 'agent-renew',
-  text: `with wanted as (
-           select a.id from unnest($2::text[], $3::int[]) as named (id, epoch)
-             join attempts a on a.id = named.id and a.epoch = named.epoch
-            where a.agent_id = $1 and a.state = 'running' order by a.id for no key update of a)
-         update attempts a set lease_until = clock_timestamp() + $4 * interval '1 ms'
-           from wanted where a.id = wanted.id and a.state = 'running'
-         returning a.id, a.metrics_offset, a.output_offset, a.log_offset, a.stop_reason, a.stop_verdict`,
-}
-
-interface RenewedRow {
-  readonly id: AttemptId
-  readonly metrics_offset: number
-  readonly output_offset: number
-  readonly log_offset: number
-  readonly stop_reason: StopReason | null
-  readonly stop_verdict: unknown
-}
-
-/**
- * Renews the leases of the attempts it names, of no other. `drain`: somebody asked the agent to take no more. An agent
- * that is not known throws `not-found`.
- */
-export async function heartbeat(
-  database: Database,
-  agentId: AgentId,
-  beat: Heartbeat,
-  leaseMs: number,
-): Promise<{ readonly attempts: readonly AttemptStatus[]; readonly drain: boolean }> {
-  const ids = beat.attempts.map((attempt) => attempt.attemptId)
-  const epochs = beat.attempts.map((attempt) => attempt.epoch)
-  const [seen, renewed] = await Promise.all([
-    database.query<{ state: AgentRecord['state'] }>(SEEN, [agentId, jsonText(beat.room), beat.draining]),
-    ids.length > 0 ? database.query<RenewedRow>(RENEW, [agentId, ids, epochs, leaseMs]) : { rows: [] },
-  ])
-  const agent = seen.rows[0]
-  if (agent === undefined) {
-    throw new SweepError('not-found', `There is no agent ${agentId}; it has to register again.`)
-  }
-  const rows = new Map(renewed.rows.map((row) => [row.id, row]))
-  return { attempts: ids.map((id) => statusOf(id, rows.get(id))), drain: agent.state === 'draining' }
-}
-
-function statusOf(attemptId: AttemptId, row: RenewedRow | undefined): AttemptStatus {
-  if (row === undefined) return { attemptId, status: 'fenced', stop: null }
-  const offsets = { metrics: row.metrics_offset, output: row.output_offset, log: row.log_offset }
-  return { attemptId, status: 'ok', offsets, stop: stopOf(row) }
 }
 
 export async function getAgent(database: Queryable, id: AgentId): Promise<AgentRecord | undefined> {

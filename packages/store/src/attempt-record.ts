@@ -129,6 +129,49 @@ export async function listAttempts(database: Queryable, sweepId: SweepId, trial:
   return rows.map(attemptRecord)
 }
 
+/**
+ * An environment with what stands in that of another attempt of the sweep: agents send a diff and a list of packages once,
+ * and name their hashes from then on.
+ */
+export async function wholeEnvironment(
+  database: Queryable,
+  sweepId: SweepId,
+  environment: AttemptRecord['environment'],
+): Promise<AttemptRecord['environment']> {
+  const { git, packages, packagesHash } = environment
+  const diffHash = isObject(git) && git['diff'] === undefined ? (git['diffHash'] ?? null) : null
+  const wanted = packages === undefined ? (packagesHash ?? null) : null
+  if (diffHash === null && wanted === null) return environment
+  const { rows } = await database.query<{ diff: unknown; packages: unknown }>(
+    {
+      name: 'attempt-environment',
+      // The first attempts of a sweep have them, most often the very first.
+      text: `select (select a.environment->'git'->'diff' ${ATTEMPTS_OF}
+                        and a.environment->'git'->>'diffHash' = $2 and a.environment->'git' ? 'diff'
+                      order by t.number, n limit 1) as diff,
+                    (select a.environment->'packages' ${ATTEMPTS_OF}
+                        and a.environment->>'packagesHash' = $3 and a.environment ? 'packages'
+                      order by t.number, n limit 1) as packages`,
+    },
+    [sweepId, diffHash, wanted],
+  )
+  const found = rows[0]
+  const diff = Json.parse(found?.diff ?? null)
+  const list = Json.parse(found?.packages ?? null)
+  return {
+    ...environment,
+    ...(diff === null || !isObject(git) ? {} : { git: { ...git, diff } }),
+    ...(list === null ? {} : { packages: list }),
+  }
+}
+
+const ATTEMPTS_OF = `from trials t cross join lateral generate_series(1, t.attempts) n
+  join attempts a on a.id = t.sweep_id || '-' || t.number || '-' || n where t.sweep_id = $1`
+
+function isObject(json: Json | undefined): json is { [key: string]: Json } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json)
+}
+
 /** Id of the newest attempt of a trial, or of the one with this number; undefined when there is no such trial. */
 export async function resolveAttempt(
   database: Queryable,

@@ -2,7 +2,7 @@ import { AgentId, AttemptId } from '@sweep/spec/ids'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { checkInvariants } from '../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
-import { getAgent, heartbeat, pendingStops } from './agents.ts'
+import { getAgent, pendingStops } from './agents.ts'
 import { attemptRuns, getAttempt, listAttempts } from './attempt-record.ts'
 import {
   cancelQueued,
@@ -13,6 +13,7 @@ import {
   queuedWithoutTicket,
 } from './attempts.ts'
 import { loadFacts } from './facts.ts'
+import { heartbeat } from './heartbeats.ts'
 import { ingestReports } from './reports.ts'
 import { askStop } from './stops.ts'
 import { budgetUse, changeSweep, controlSweep, endSweep } from './sweep-control.ts'

@@ -3,7 +3,7 @@ import { Started } from '@sweep/spec/wire/agent-protocol'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { checkInvariants } from '../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
-import { getAttempt } from './attempt-record.ts'
+import { getAttempt, wholeEnvironment } from './attempt-record.ts'
 import { claimAttempt, expireLeases } from './attempts.ts'
 import { loadFacts } from './facts.ts'
 import { readLog } from './logs.ts'
@@ -242,6 +242,33 @@ test('what the run is and where it ran is stored with its start, and GPUs by the
     runDir: '/runs/1',
     environment: { commit: 'abc', nested: { dirty: true } },
   })
+})
+
+test('an environment is made whole with the diff and the packages that another attempt of the sweep has', async () => {
+  const { database } = fixture
+  const sweep = await ownedSweep(database)
+  const other = await ownedSweep(database)
+  const agent = await sampleAgent(database)
+  const run = async (sweepOf: typeof sweep, n: number, environment: object) => {
+    const attempt = AttemptId.parse((await issue(database, sweepOf, [n]))[0])
+    await claim(database, attempt, agent)
+    const started = Started.parse({ at: 1, argv: ['x'], slots: [0], runDir: '/runs', environment })
+    await ingestReports(database, agent, [report(attempt, 1, { started, ended: ending('user-error') })])
+    const record = await getAttempt(database, attempt)
+    return wholeEnvironment(database, sweepOf.id, record!.environment)
+  }
+  const git = { commit: 'abc', diffHash: 'd1' }
+  await run(other, 1, { packagesHash: 'p2', packages: { other: '1' } })
+  await run(sweep, 1, { git: { ...git, diff: '+x' }, packagesHash: 'p1', packages: { numpy: '2' } })
+  await run(sweep, 2, { git: { commit: 'abc', diffHash: 'd2', diff: '+y' }, packagesHash: 'p1' })
+  expect(await run(sweep, 3, { git, packagesHash: 'p1', seed: 3 })).toEqual({
+    ...{ git: { ...git, diff: '+x' }, packagesHash: 'p1', packages: { numpy: '2' }, seed: 3 },
+  })
+  // That of another sweep may be another's to see; a hash that nobody explains stays one.
+  expect(await run(sweep, 4, { git: { commit: 'abc' }, packagesHash: 'p2' })).toEqual({
+    ...{ git: { commit: 'abc' }, packagesHash: 'p2' },
+  })
+  expect(await run(sweep, 5, {})).toEqual({})
 })
 
 test('use of the machine becomes metrics, once', async () => {

@@ -175,7 +175,7 @@ async function ingestOfSweep(
   const claims = parts.map(
     ({ agentId, claim }, index) => new Claims(change, { ...claim, agentId }, claimables[index] ?? []),
   )
-  await store(tx, change, attempts, ended, claims)
+  await store(tx, change, attempts, ended, claims, Math.max(...parts.map(({ claim }) => claim.leaseMs)))
   const statusOf = (report: AttemptReport) => {
     const attempt = taken.get(report)
     if (attempt === undefined) return fenced(report.attemptId)
@@ -215,6 +215,8 @@ const ATTEMPTS = {
                 log_offset = x.log_offset, reports = x.reports, last_step = x.last_step, batches = x.batches,
                 points = x.points, name_ids = coalesce(x.name_ids, a.name_ids), dropped_points = x.dropped_points,
                 samples = x.samples, last_sample_at = x.last_sample_at,
+                -- What reports is alive.
+                lease_until = case when $3::float8 > 0 then clock_timestamp() + $3 * interval '1 ms' else a.lease_until end,
                 started_at = case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
                 argv = coalesce(x.argv, a.argv), environment = coalesce(x.environment, a.environment),
                 run_dir = coalesce(x.run_dir, a.run_dir), slots = coalesce(x.slots, a.slots),
@@ -249,13 +251,14 @@ async function store(
   attempts: readonly IngestedAttempt[],
   ended: EndedAttempts,
   claims: readonly Claims[],
+  leaseMs: number,
 ): Promise<void> {
   const touched = attempts.flatMap((attempt) => attempt.attemptRow())
   const trials = attempts.flatMap((attempt) => attempt.trialRow())
   const numbers = trials.map((trial) => trial.number)
   const sweep = change.sweep
   await Promise.all([
-    touched.length > 0 && tx.query(ATTEMPTS, [jsonText(touched), sweep.shape_gpus]),
+    touched.length > 0 && tx.query(ATTEMPTS, [jsonText(touched), sweep.shape_gpus, leaseMs]),
     insertBatches(
       tx,
       attempts.flatMap((attempt) => attempt.batch()),

@@ -15,6 +15,7 @@ import {
   TokenCreated,
   TokenList,
   TrialDetail,
+  TrialEnvironment,
   TrialList,
   TrialView,
   WhoAmI,
@@ -115,6 +116,8 @@ describe('what the client gets has the shape that the schemas say', () => {
     expect(await client.getTrial(sweepId, 2)).toMatchObject({ state: 'failed', cause: 'nan', lastValue: Number.NaN })
     const metrics = MetricsReply.parse(await client.trialMetrics(sweepId, 4, { names: ['loss'] }))
     expect(metrics.series).toEqual([{ name: 'loss', steps: [1, 2], values: [Number.NEGATIVE_INFINITY, 0.4] }])
+    const { attempt, environment } = TrialEnvironment.parse(await client.trialEnvironment(sweepId, 1))
+    expect({ attempt, environment }).toEqual({ attempt: 1, environment: trial.attemptList[0]?.environment })
     const log = LogPage.parse(await client.trialLog(sweepId, 1))
     expect(log).toMatchObject({ offset: 0, done: true, text: '\u001b[31mred\u001b[0m </script> trial 1\n' })
     const followed: string[] = []
@@ -208,6 +211,9 @@ describe('errors', () => {
       () => client.listTrials('0000000000'),
       () => client.getTrial(sweepId, 999),
       () => client.trialLog(sweepId, 1, { attempt: 9 }),
+      () => client.trialEnvironment(sweepId, 1, 9),
+      () => client.trialEnvironment(sweepId, 999),
+      () => client.getObject('a'.repeat(64)),
       () => client.controlTrial(sweepId, 999, 'stop'),
       () => client.controlTrial(sweepId, 999, 'retry'),
       () => client.controlSweep('0000000000', 'pause'),

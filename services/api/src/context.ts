@@ -6,6 +6,7 @@ import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
 import type { AgentStreams } from './agents/agent-streams.ts'
 import type { ClaimBroker } from './agents/claim-broker.ts'
+import type { HeartbeatLine } from './agents/heartbeat-line.ts'
 import type { IngestLine } from './agents/ingest-line.ts'
 import type { KnownAgents } from './agents/known-agents.ts'
 import type { AttemptTokens } from './auth/attempt-tokens.ts'
@@ -35,6 +36,7 @@ export interface ApiContext extends ApiDependencies {
   readonly hub: EventHub
   readonly broker: ClaimBroker
   readonly ingestLine: IngestLine
+  readonly heartbeatLine: HeartbeatLine
   readonly knownAgents: KnownAgents
   readonly agentStreams: AgentStreams
   readonly authenticator: Authenticator

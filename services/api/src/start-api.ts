@@ -1,6 +1,7 @@
 import { networkInterfaces } from 'node:os'
 import swagger from '@fastify/swagger'
 import { openObjects } from '@sweep/objects/open-objects'
+import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { newId } from '@sweep/spec/ids'
 import { listTokens } from '@sweep/store/tokens'
@@ -10,6 +11,7 @@ import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-pr
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
+import { HeartbeatLine } from './agents/heartbeat-line.ts'
 import { IngestLine } from './agents/ingest-line.ts'
 import { KnownAgents } from './agents/known-agents.ts'
 import { addArtifactRoutes } from './artifacts/artifact-routes.ts'
@@ -96,6 +98,10 @@ export async function buildApi(
       tellQueued: (name) => notifier.tell('attempts_queued', [name]),
     }),
     ingestLine,
+    heartbeatLine: new HeartbeatLine(database, {
+      leaseMs: settings.leaseMs,
+      sureMs: sureLeaseMs(settings.leaseMs, settings.heartbeatMs),
+    }),
     knownAgents: new KnownAgents(database, hub),
     agentStreams: new AgentStreams(database, hub, log),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),

@@ -49,6 +49,7 @@ export const AgentRegistered = z.strictObject({
   agentId: AgentId,
   token: z.string(),
   heartbeatMs: z.int(),
+  /** For so long after each heartbeat the leases of what it runs last at least. */
   leaseMs: z.int(),
 })
 export type AgentRegistered = z.infer<typeof AgentRegistered>

@@ -259,6 +259,10 @@ export type TrialList = z.infer<typeof TrialList>
 export const MetricsReply = z.strictObject({ attempt: z.int(), series: z.array(MetricSeries) })
 export type MetricsReply = z.infer<typeof MetricsReply>
 
+/** Where an attempt ran; `RunEnvironment` names what is in it. */
+export const TrialEnvironment = z.strictObject({ attempt: z.int(), environment: z.record(z.string(), Json) })
+export type TrialEnvironment = z.infer<typeof TrialEnvironment>
+
 /** A piece of an attempt's output. Of very long output the beginning and the end are kept, so `offset` may jump ahead. */
 export const LogPage = z.strictObject({
   attempt: z.int(),

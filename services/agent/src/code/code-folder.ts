@@ -3,13 +3,13 @@ import { statSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { folderIdentity } from '@sweep/snapshot/folder-identity'
+import { checkOut } from '@sweep/snapshot/git-checkout'
 import { unpackArchive } from '@sweep/snapshot/unpack'
 import { SweepError } from '@sweep/spec/errors'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { Backoff } from '../server/backoff.ts'
 import type { ObjectTransfer } from '../server/object-transfer.ts'
 import type { FolderCache } from './folder-cache.ts'
-import { checkOut } from './git-checkout.ts'
 
 export interface FetchContext {
   readonly cache: FolderCache

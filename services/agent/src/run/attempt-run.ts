@@ -9,6 +9,7 @@ import {
   UNKNOWN_EXIT,
   type Usage,
 } from '@sweep/launchers/launcher'
+import { RunFolder } from '@sweep/launchers/run-folder'
 import { assertNever } from '@sweep/spec/assert-never'
 import type { Cause, StopReason } from '@sweep/spec/attempt'
 import type { Verdict } from '@sweep/spec/facts'
@@ -22,7 +23,6 @@ import type { Held } from '../slots/slot-table.ts'
 import { endCause } from './end-cause.ts'
 import { launchProgram } from './launch-program.ts'
 import type { RunContext } from './run-context.ts'
-import { RunFolder } from './run-folder.ts'
 import { RunReports } from './run-reports.ts'
 import { stopPlan } from './stop-plan.ts'
 import { StopSignals } from './stop-signals.ts'

@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { BoundGpu, LaunchCalls, Launched, Launcher } from '@sweep/launchers/launcher'
+import { interpreterFor } from '@sweep/launchers/process/interpreter'
+import type { RunFolder } from '@sweep/launchers/run-folder'
 import { expandCommand } from '@sweep/spec/command-line'
 import { SweepError } from '@sweep/spec/errors'
 import type { Assignment, Shape } from '@sweep/spec/wire/agent-protocol'
 import { codeFolder, fetchArchive } from '../code/code-folder.ts'
-import { interpreterFor } from '../host/interpreter.ts'
 import { mpsVariables } from '../slots/mps.ts'
 import { devicesHeld, type Held } from '../slots/slot-table.ts'
 import { programEnvironment } from './program-environment.ts'
 import type { RunContext } from './run-context.ts'
-import type { RunFolder } from './run-folder.ts'
 
 export interface LaunchedProgram {
   readonly launched: Launched

@@ -1,3 +1,4 @@
+import type { Inherited } from '@sweep/launchers/inherited-environment'
 import type { Launcher } from '@sweep/launchers/launcher'
 import type { Logger } from 'pino'
 import type { FetchContext } from '../code/code-folder.ts'
@@ -8,7 +9,6 @@ import type { Reporter } from '../report/reporter.ts'
 import type { SlotTable } from '../slots/slot-table.ts'
 import type { Uploads } from '../uploads/uploads.ts'
 import type { AttemptRun } from './attempt-run.ts'
-import type { Inherited } from './program-environment.ts'
 import type { Times } from './run-reports.ts'
 
 /** What all runs of an agent share. */

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { parseMetricsLine } from '@sweep/capture/metrics-lines'
 import { StdoutLines } from '@sweep/capture/stdout-lines'
 import type { Line } from '@sweep/capture/tail'
+import type { RunFolder } from '@sweep/launchers/run-folder'
 import type {
   Assignment,
   AttemptStatus,
@@ -14,7 +15,6 @@ import type { Logger } from 'pino'
 import { type LogPiece, LogReader } from '../report/log-reader.ts'
 import { GrowingFile, PointReader } from '../report/point-reader.ts'
 import type { WireReport } from '../server/server-api.ts'
-import type { RunFolder } from './run-folder.ts'
 
 /** `started` waits this long for company, so that a trial that is over by then costs one request. */
 export const STARTED_WAITS_MS = 50

@@ -1,7 +1,7 @@
+import type { RunFolder } from '@sweep/launchers/run-folder'
 import type { Logger } from 'pino'
 import type { AgentHome } from '../home/agent-home.ts'
 import type { LiveRecord } from '../home/live-record.ts'
-import type { RunFolder } from './run-folder.ts'
 
 /**
  * Writes down that a program is to stop; false where it can't learn it from its folder.

@@ -63,7 +63,7 @@ describe('registering', () => {
       ...{ queues: ['default'], launchers: ['process'], version: '2' },
     }
     const reply = await api.call('POST', '/agents', { token: agent.token, body })
-    expect(AgentRegistered.parse(reply.body)).toMatchObject({ agentId: agent.id, token: agent.token, leaseMs: 30_000 })
+    expect(AgentRegistered.parse(reply.body)).toMatchObject({ agentId: agent.id, token: agent.token, leaseMs: 22_500 })
     const stranger = await registerTestAgent(api)
     expect((await api.call('POST', '/agents', { token: stranger.token, body })).status).toBe(403)
     // A join token makes a new agent, whatever id is asked for.

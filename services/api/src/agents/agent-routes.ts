@@ -1,4 +1,5 @@
 import { hostname } from 'node:os'
+import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, attemptParts } from '@sweep/spec/ids'
 import {
@@ -14,15 +15,7 @@ import {
   ReportsReply,
 } from '@sweep/spec/wire/agent-protocol'
 import { AgentList, AgentView } from '@sweep/spec/wire/api'
-import {
-  type AgentRecord,
-  drainAgent,
-  getAgent,
-  hasOtherAgents,
-  heartbeat,
-  listAgents,
-  registerAgent,
-} from '@sweep/store/agents'
+import { type AgentRecord, drainAgent, getAgent, hasOtherAgents, listAgents, registerAgent } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
 import { checkpointCopy } from '@sweep/store/checkpoints'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
@@ -89,7 +82,8 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       const text = token ?? (await agentToken(agent, context))
       notifier.tell('agent_changed', [agentId])
       log.info({ agentId, name: agent.name, host: agent.host, slots: agent.slots.length }, 'agent registered')
-      return { agentId, token: text, heartbeatMs: settings.heartbeatMs, leaseMs: settings.leaseMs }
+      const { heartbeatMs, leaseMs } = settings
+      return { agentId, token: text, heartbeatMs, leaseMs: sureLeaseMs(leaseMs, heartbeatMs) }
     },
   )
 
@@ -141,7 +135,7 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       schema: { summary: 'Renew leases', params: AgentPath, body: Heartbeat, response: { 200: HeartbeatReply } },
     },
     async (request) => {
-      const { attempts, drain } = await heartbeat(database, request.params.id, request.body, settings.leaseMs)
+      const { attempts, drain } = await context.heartbeatLine.take(request.params.id, request.body)
       return { attempts: [...attempts], drain }
     },
   )

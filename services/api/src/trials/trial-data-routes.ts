@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { SweepError } from '@sweep/spec/errors'
-import { LogPage, MetricsReply } from '@sweep/spec/wire/api'
-import { listAttempts } from '@sweep/store/attempt-record'
+import { LogPage, MetricsReply, TrialEnvironment } from '@sweep/spec/wire/api'
+import { type AttemptRecord, listAttempts, wholeEnvironment } from '@sweep/store/attempt-record'
 import { readLog } from '@sweep/store/logs'
 import { metricNames, readSeries, type Series } from '@sweep/store/metrics'
 import { z } from 'zod'
@@ -24,6 +24,7 @@ const MetricsQuery = z.strictObject({
   attempt: AttemptNumber.optional(),
   maxPoints: z.coerce.number().int().min(2).max(100_000).default(10_000),
 })
+const EnvironmentQuery = z.strictObject({ attempt: AttemptNumber.optional() })
 const LogQuery = z.strictObject({
   attempt: AttemptNumber.optional(),
   after: z.coerce.number().int().min(0).default(0),
@@ -63,6 +64,28 @@ export function addTrialDataRoutes(app: App, context: ApiContext): void {
   )
 
   app.get(
+    '/sweeps/:id/trials/:number/environment',
+    {
+      config: { access: 'trial' },
+      schema: {
+        summary: 'Where one attempt ran, with the diff of its code and the packages of its Python where they are known',
+        params: TrialPath,
+        querystring: EnvironmentQuery,
+        response: { 200: TrialEnvironment },
+      },
+    },
+    async (request) => {
+      const { id, number } = request.params
+      await knownTrial(id, number, context)
+      const attempt = shownAttempt(await listAttempts(database, id, number), request.query.attempt, id, number)
+      return {
+        attempt: attempt.number,
+        environment: { ...(await wholeEnvironment(database, id, attempt.environment)) },
+      }
+    },
+  )
+
+  app.get(
     '/sweeps/:id/trials/:number/logs',
     {
       config: { access: 'trial' },
@@ -78,10 +101,7 @@ export function addTrialDataRoutes(app: App, context: ApiContext): void {
       const { attempt, after, maxBytes, waitMs } = request.query
       await knownTrial(id, number, context)
       const attempts = await listAttempts(database, id, number)
-      const shown = attempt ?? attempts.at(-1)?.number
-      if (shown === undefined || !attempts.some((one) => one.number === shown)) {
-        throw new SweepError('not-found', `trial ${number} of sweep ${id} has no attempt ${shown ?? 1}`)
-      }
+      const { number: shown } = shownAttempt(attempts, attempt, id, number)
       const until = performance.now() + waitMs
       for (;;) {
         const found = await readLog(database, { sweepId: id, trial: number, attempt: shown, from: after, maxBytes })
@@ -100,6 +120,21 @@ export function addTrialDataRoutes(app: App, context: ApiContext): void {
       }
     },
   )
+}
+
+/**
+ * The attempt that was asked for, or the newest.
+ * @throws SweepError `not-found`
+ */
+function shownAttempt(
+  attempts: readonly AttemptRecord[],
+  wanted: number | undefined,
+  sweep: string,
+  trial: number,
+): AttemptRecord {
+  const shown = wanted === undefined ? attempts.at(-1) : attempts.find((one) => one.number === wanted)
+  if (shown !== undefined) return shown
+  throw new SweepError('not-found', `trial ${trial} of sweep ${sweep} has no attempt ${wanted ?? 1}`)
 }
 
 /** Every n-th point and always the last; `maxPoints` at least 2. */

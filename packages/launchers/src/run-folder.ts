@@ -6,6 +6,12 @@ import { z } from 'zod'
 
 const ToldCheckpoint = z.object({ step: z.int(), path: z.string() })
 
+/** What the folder tells a program of itself. */
+export type RunContents = Pick<
+  Assignment,
+  'space' | 'config' | 'sweepId' | 'sweepName' | 'trial' | 'attempt' | 'attemptId' | 'seed' | 'metric' | 'restore'
+>
+
 /** Paths of one run, all in its folder. */
 export class RunFolder {
   readonly path: string
@@ -35,7 +41,7 @@ export class RunFolder {
   }
 
   /** Makes the folder with everything that the program may read. */
-  create(assignment: Assignment): void {
+  create(assignment: RunContents): void {
     try {
       mkdirSync(this.path)
     } catch (error) {
