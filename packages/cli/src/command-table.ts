@@ -186,6 +186,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
+    name: 'health',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'what the metrics of its trials show to be wrong',
+    options: [{ flags: '--all', help: 'also what was found and holds no more' }],
+  },
+  {
     name: 'why',
     args: '<sweep> [number]',
     group: LOOK,

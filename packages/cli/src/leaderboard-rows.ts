@@ -72,5 +72,13 @@ export async function printLeaderboard(
           ]),
     ],
   })
+  const isSick = rows.some((row) => row.health !== undefined)
+  if (isSick) {
+    columns.push({
+      name: 'health',
+      value: (row) => row.health?.join(' '),
+      show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
+    })
+  }
   await context.printRows(rows, columns, (row) => `${row.id}`)
 }

@@ -14,6 +14,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   leaderboard: () => import('./commands/leaderboard.ts').then((file) => file.command),
   best: () => import('./commands/best.ts').then((file) => file.command),
   importance: () => import('./commands/importance.ts').then((file) => file.command),
+  health: () => import('./commands/health.ts').then((file) => file.command),
   why: () => import('./commands/why.ts').then((file) => file.command),
   facts: () => import('./commands/facts.ts').then((file) => file.command),
   replay: () => import('./commands/replay.ts').then((file) => file.command),

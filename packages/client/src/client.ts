@@ -29,8 +29,10 @@ import type {
   ValidateSweep,
   WhoAmI,
 } from '@sweep/spec/wire/api'
+import type { HealthReply } from '@sweep/spec/wire/health'
 import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
+  decodeHealth,
   decodeLeaderboard,
   decodeMetrics,
   decodeSweep,
@@ -88,6 +90,8 @@ export interface Client {
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
   /** How much each parameter matters for an objective, the first one unless it is named. */
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
+  /** What the metrics of its trials show to be wrong, by trial; with `cleared` also what holds no more. */
+  sweepHealth(sweepId: string, options?: { cleared?: boolean }): Promise<HealthReply>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -158,6 +162,8 @@ export function createClient(options: HttpOptions): Client {
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
     importance: async (sweepId, { metric, method } = {}) =>
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
+    sweepHealth: async (sweepId, { cleared = false } = {}) =>
+      decodeHealth(await get(`${sweepPath(sweepId)}/health`, { cleared: String(cleared) })),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),

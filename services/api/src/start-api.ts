@@ -25,6 +25,7 @@ import { addEventRoutes } from './events/event-routes.ts'
 import { Notifier } from './events/notifier.ts'
 import { ApiLiveness } from './health/api-liveness.ts'
 import { addHealthRoutes } from './health/health-routes.ts'
+import { addRunHealthRoutes } from './health/run-health-routes.ts'
 import type { App } from './http/app.ts'
 import { addBodyTimeout } from './http/body-timeout.ts'
 import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
@@ -149,6 +150,7 @@ export async function buildApi(
       addTokenRoutes(routes, context)
       addSweepRoutes(routes, context)
       addImportanceRoutes(routes, context)
+      addRunHealthRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)

@@ -1,9 +1,11 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
-import { SweepId } from '@sweep/spec/ids'
+import type { HealthRule } from '@sweep/spec/health'
+import { RunId, SweepId } from '@sweep/spec/ids'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { EnqueueTrial, Leaderboard, TrialDetail, TrialList, TrialView } from '@sweep/spec/wire/api'
 import { listAttempts } from '@sweep/store/attempt-record'
+import { findingsOfRun, openFindings } from '@sweep/store/health/findings'
 import { metricNames } from '@sweep/store/metrics'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { QueuedAttempt, TrialRecord } from '@sweep/store/trial-record'
@@ -11,6 +13,7 @@ import { enqueueConfig, getTrial, listTrials } from '@sweep/store/trials'
 import { z } from 'zod'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
+import { findingView } from '../health/finding-view.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
@@ -52,7 +55,16 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         ...(state === undefined ? {} : { states: state }),
         ...(after === undefined ? {} : { after }),
       })
-      return { rows: page.rows.map((row) => leaderboardRow(row, sweep.document)), next: page.next }
+      const found = await openFindings(
+        database,
+        page.rows.map((row) => row.id),
+      )
+      const rules = new Map<string, Set<HealthRule>>()
+      for (const { runId, rule } of found) rules.set(runId, (rules.get(runId) ?? new Set<HealthRule>()).add(rule))
+      return {
+        rows: page.rows.map((row) => leaderboardRow(row, sweep.document, [...(rules.get(row.id) ?? [])])),
+        next: page.next,
+      }
     },
   )
 
@@ -134,11 +146,13 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     async (request) => {
       const { id, number } = request.params
       const trial = await shownTrial(id, number, context)
-      const [attempts, names] = await Promise.all([
+      const [attempts, names, findings] = await Promise.all([
         listAttempts(database, id, number),
         metricNames(database, id, number),
+        findingsOfRun(database, RunId.parse(trial.id)),
       ])
-      return { ...trial, attemptList: attempts.map(attemptView), metricNames: names }
+      const shown = { ...trial, attemptList: attempts.map(attemptView), metricNames: names }
+      return findings.length === 0 ? shown : { ...shown, findings: findings.map(findingView) }
     },
   )
 }
