@@ -5,7 +5,8 @@ import type { WatchedRun } from './watched-runs.ts'
 export interface NewBatch {
   readonly attemptKey: number
   readonly batch: number
-  readonly lines: readonly Line[]
+  /** Takes them apart, which throws for what can't be read. */
+  readonly lines: () => Line[]
 }
 
 const BATCHES = {
@@ -25,7 +26,11 @@ export async function newBatches(
     from.map(({ attemptKey }) => attemptKey),
     from.map(({ first }) => first),
   ])
-  return rows.map(({ attempt_key: attemptKey, batch, points }) => ({ attemptKey, batch, lines: decodeLines(points) }))
+  return rows.map(({ attempt_key: attemptKey, batch, points }) => ({
+    attemptKey,
+    batch,
+    lines: () => decodeLines(points),
+  }))
 }
 
 const NAMES = {

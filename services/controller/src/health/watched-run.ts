@@ -49,7 +49,7 @@ export class KnownRun {
           this.#watch.take(name, column.steps[at] ?? 0, column.times[at] ?? 0, value)
         })
       }
-      for (const line of lines.flatMap((batch) => batch.lines)) {
+      for (const line of lines.flatMap((batch) => batch.lines())) {
         for (const { nameId, value } of line.values) {
           const name = names.get(nameId)
           if (name !== undefined) this.#watch.take(name, line.step, line.at, value)
