@@ -38,6 +38,7 @@ export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])
   ['trial', 'look at single trials and steer them'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
+  ['webhook', 'tell other programs, or Slack, what happens'],
 ]
 
 const SLOTS: readonly OptionEntry[] = [
@@ -415,6 +416,45 @@ export const COMMANDS: readonly CommandEntry[] = [
     args: '<token>',
     group: RUN_BY,
     summary: 'make a token useless',
+  },
+  {
+    name: 'webhook add',
+    args: '<url>',
+    group: RUN_BY,
+    summary: 'send what happens from now on to an address, signed',
+    options: [
+      { flags: '--name <name>', help: 'what people call it' },
+      { flags: '--kind <kind>', help: 'only events of this kind, such as sweep.ended; may be repeated', repeat: true },
+      { flags: '--project <name>', help: 'only of this project' },
+      { flags: '--sweep <sweep>', help: 'only of this sweep' },
+      { flags: '--slack', help: 'as messages that Slack and its like show' },
+      { flags: '--above <bound>', help: 'when a metric of a run first rises above, as in acc=0.95', repeat: true },
+      { flags: '--below <bound>', help: 'when a metric of a run first falls below, as in loss=0.1', repeat: true },
+    ],
+  },
+  {
+    name: 'webhook ls',
+    group: RUN_BY,
+    summary: 'list webhooks, without their secrets',
+  },
+  {
+    name: 'webhook rm',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'remove a webhook',
+  },
+  {
+    name: 'webhook test',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'send a test event now, and say what came back',
+  },
+  {
+    name: 'webhook dead',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'events that could not be delivered',
+    options: [{ flags: '--redeliver', help: 'send them once more, in their order' }],
   },
   {
     name: 'doctor',

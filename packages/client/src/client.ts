@@ -45,6 +45,7 @@ import {
 import { Http, type HttpOptions } from './http.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
+import { createWebhooks, type Webhooks } from './webhooks.ts'
 
 export interface PageOptions {
   readonly limit?: number | undefined
@@ -128,6 +129,8 @@ export interface Client {
   createToken(body: CreateToken): Promise<TokenCreated>
   listTokens(): Promise<TokenList>
   revokeToken(tokenId: number): Promise<void>
+  /** What is told of what happens, as it happens. */
+  readonly webhooks: Webhooks
   /** Projects, experiments and runs. */
   readonly tracking: Tracking
 }
@@ -209,6 +212,7 @@ export function createClient(options: HttpOptions): Client {
       await http.json({ method: 'DELETE', path: `/tokens/${tokenId}` })
     },
     tracking: createTracking(http),
+    webhooks: createWebhooks(http),
   }
 }
 

@@ -43,6 +43,8 @@ import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
 import { addTrialRoutes } from './trials/trial-routes.ts'
+import { WebhookCourier } from './webhooks/webhook-courier.ts'
+import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 const BODY_BYTES = 1_048_576
 const HEADERS_MS = 15_000
@@ -108,6 +110,10 @@ export async function buildApi(
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
   await hub.open(database, log)
+  const courier = new WebhookCourier({
+    ...{ database, log, clock: dependencies.clock, id: newId(randomBytes) },
+    allowPrivate: settings.privateWebhooks === true,
+  })
   const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
@@ -151,6 +157,7 @@ export async function buildApi(
       addSweepRoutes(routes, context)
       addImportanceRoutes(routes, context)
       addRunHealthRoutes(routes, context)
+      addWebhookRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
@@ -171,6 +178,7 @@ export async function buildApi(
     context.agentStreams.close()
   })
   app.addHook('onClose', async () => {
+    await courier.close()
     await liveness.close()
     await janitor.close()
     objects.close()
@@ -179,6 +187,7 @@ export async function buildApi(
   })
   await app.ready()
   janitor.start()
+  courier.start()
   return { app, context }
 }
 
