@@ -63,15 +63,19 @@ const KEEP_OLD = {
          select run_key, path, version, type, metadata, size_bytes, sha256, created_at from artifacts
           where run_key = $1 and path = $2 on conflict do nothing`,
 }
+const IS_SAME = 'f.sha256 = excluded.sha256'
 const WRITE = {
   name: 'run-artifact-write',
-  text: `insert into artifacts (run_key, attempt_id, path, size_bytes, sha256, location, type, metadata)
-         select $1, $2, $3, o.size_bytes, o.sha256, 'sha256:' || encode(o.sha256, 'hex'), $5, $6
+  text: `insert into artifacts as f (run_key, attempt_id, path, size_bytes, sha256, location, type, metadata)
+         select $1, $2, $3, o.size_bytes, o.sha256, 'sha256:' || encode(o.sha256, 'hex'), coalesce($5, 'file'),
+                coalesce($6::jsonb, '{}')
            from objects o where o.sha256 = $4
          on conflict (run_key, path) do update set attempt_id = excluded.attempt_id, size_bytes = excluded.size_bytes,
-           sha256 = excluded.sha256, location = excluded.location, type = excluded.type, metadata = excluded.metadata,
-           version = case when artifacts.sha256 = excluded.sha256 then artifacts.version else artifacts.version + 1 end,
-           created_at = case when artifacts.sha256 = excluded.sha256 then artifacts.created_at else now() end`,
+           sha256 = excluded.sha256, location = excluded.location,
+           type = case when ${IS_SAME} and $5 is null then f.type else excluded.type end,
+           metadata = case when ${IS_SAME} and $6 is null then f.metadata else excluded.metadata end,
+           version = case when ${IS_SAME} then f.version else f.version + 1 end,
+           created_at = case when ${IS_SAME} then f.created_at else now() end`,
 }
 
 /**
@@ -99,7 +103,8 @@ export async function noteArtifact(
     }
     const before = (await tx.query<{ version: number; is_same: boolean }>(CURRENT, [run.key, path, name])).rows[0]
     if (before?.is_same === false) await tx.query(KEEP_OLD, [run.key, path])
-    await tx.query(WRITE, [run.key, attemptId, path, name, plainText(type), jsonText(metadata)])
+    const said = [type === undefined ? null : plainText(type), metadata === undefined ? null : jsonText(metadata)]
+    await tx.query(WRITE, [run.key, attemptId, path, name, ...said])
     const version = before === undefined ? 1 : before.version + (before.is_same ? 0 : 1)
     await setAliases(tx, run.key, path, version, aliases)
     return { key: run.key, version, isNew: before?.is_same !== true }

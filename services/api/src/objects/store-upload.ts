@@ -69,7 +69,9 @@ async function storeUnnamed(source: Readable, context: ApiContext): Promise<Stor
         done(null, chunk)
       },
     })
-    await pipeline(source, hashing, createWriteStream(file, { flags: 'wx', mode: 0o600 }))
+    await pipeline(source, hashing, createWriteStream(file, { flags: 'wx', mode: 0o600 })).catch((error: unknown) => {
+      throw isDiskFull(error) ? fullDisk(error) : error
+    })
     return await storeBytes(hash.digest('hex'), createReadStream(file), context)
   } finally {
     await rm(folder, { recursive: true, force: true })
@@ -80,5 +82,17 @@ function overQuota(quotaBytes: number): SweepError {
   return new SweepError('storage-full', `the object store holds ${quotaBytes} bytes, which is all that it may`, {
     hint: 'Raise SWEEP_OBJECTS_QUOTA where the server is started.',
     retryable: true,
+  })
+}
+
+function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
+}
+
+function fullDisk(cause: unknown): SweepError {
+  return new SweepError('storage-full', "the server's disk has no room to keep the file until its hash is known", {
+    hint: 'Send the SHA-256 with it, or set TMPDIR of the server to a larger disk.',
+    retryable: true,
+    cause,
   })
 }

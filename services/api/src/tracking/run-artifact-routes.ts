@@ -45,7 +45,7 @@ const UploadQuery = z.strictObject({
   path: RunArtifactPath,
   /** Other bytes are refused. */
   sha256: Sha256.optional(),
-  type: ArtifactType.default('file'),
+  type: ArtifactType.optional(),
 })
 
 /** Files of runs: versions by path, aliases, and who has used them. */
@@ -125,7 +125,7 @@ export function addRunArtifactRoutes(app: App, context: ApiContext): void {
             throw error
           })
         const stored = await storeUpload(request, reply, sha256, context)
-        const noted = { path, sha256: stored.sha256, type, metadata: {}, aliases: [] }
+        const noted = { path, sha256: stored.sha256, type, aliases: [] }
         const { artifact, isNew } = await noteArtifact(database, id, noted, attemptOf(request.principal))
         return reply.status(isNew ? 201 : 200).send(artifactView(artifact))
       },

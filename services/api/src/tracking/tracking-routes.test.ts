@@ -289,6 +289,13 @@ describe('artifacts', () => {
     const query = `path=${encodeURIComponent(path)}`
     const patch = (more: string, body: object) => call('PATCH', `/runs/${id}/artifacts/file?${query}${more}`, body)
     await ok(patch('', { aliases: ['best'], metadata: { acc: 0.9 } }), RunArtifactView)
+    // The same once more, as after an answer that was lost, changes nothing of what was said since.
+    expect(await ok(upload(id, path, one), RunArtifactView, 200)).toMatchObject({
+      version: 1,
+      type: 'model',
+      metadata: { acc: 0.9 },
+      aliases: ['best', 'latest'],
+    })
     const second = await ok(upload(id, path, two), RunArtifactView, 201)
     expect(second).toMatchObject({ version: 2, aliases: ['latest'], metadata: {} })
     const versions = await ok(call('GET', `/runs/${id}/artifacts?${query}`), RunArtifactList)

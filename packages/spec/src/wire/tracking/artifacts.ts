@@ -27,12 +27,15 @@ export const ArtifactAlias = z
   .regex(/^[A-Za-z][\w.-]{0,99}$/, { error: 'a letter and up to 99 letters, digits, or _ . -' })
   .refine((alias) => alias !== 'latest', { error: 'latest is the newest version by itself' })
 
-/** `POST /runs/:id/artifacts`: notes a file whose bytes the object store has already. */
+/**
+ * `POST /runs/:id/artifacts`: notes a file whose bytes the object store has already. What is left out of type and metadata
+ * stays as it is where the path has these bytes already; else it is `file`, and nothing.
+ */
 export const NoteArtifact = z.strictObject({
   path: RunArtifactPath,
   sha256: Sha256,
-  type: ArtifactType.default('file'),
-  metadata: ArtifactMetadata.default({}),
+  type: ArtifactType.optional(),
+  metadata: ArtifactMetadata.optional(),
   aliases: z.array(ArtifactAlias).max(100).default([]),
 })
 export type NoteArtifact = z.input<typeof NoteArtifact>
