@@ -24,7 +24,7 @@ const ALLOWED = {
   // `sweep replay` recomputes decisions on the user's machine, with the very code that made them, and `sweep trial repro`
   // runs a program there as an agent does.
   cli: ['client', 'snapshot', 'launchers', 'capture', 'spec', 'search'],
-  controller: ['store', 'queue', 'search', 'log', 'monitoring', 'spec'],
+  controller: ['store', 'queue', 'search', 'analysis', 'log', 'monitoring', 'spec'],
   api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'report', 'spec'],
   agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
   standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],

@@ -39,6 +39,7 @@ export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])
   ['runs', 'find runs of experiments and sweeps'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
+  ['webhook', 'tell other programs, or Slack, what happens'],
 ]
 
 const SLOTS: readonly OptionEntry[] = [
@@ -249,6 +250,14 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--html [file]', help: 'a page for a browser (default sweep-ID.html; "-": standard output)' },
       { flags: '--md [file]', help: 'Markdown (default: standard output)' },
     ],
+  },
+  {
+    name: 'health',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'what the metrics of its trials show to be wrong',
+    options: [{ flags: '--all', help: 'also what was found and holds no more' }],
   },
   {
     name: 'why',
@@ -482,6 +491,45 @@ export const COMMANDS: readonly CommandEntry[] = [
     more: `  Without a folder, what programs of this machine could not send; with one, the
   runs in it, also from another machine. Each goes to the server that it was
   for, unless --server names another.`,
+  },
+  {
+    name: 'webhook add',
+    args: '<url>',
+    group: RUN_BY,
+    summary: 'send what happens from now on to an address, signed',
+    options: [
+      { flags: '--name <name>', help: 'what people call it' },
+      { flags: '--kind <kind>', help: 'only events of this kind, such as sweep.ended; may be repeated', repeat: true },
+      { flags: '--project <name>', help: 'only of this project' },
+      { flags: '--sweep <sweep>', help: 'only of this sweep' },
+      { flags: '--slack', help: 'as messages that Slack and its like show' },
+      { flags: '--above <bound>', help: 'when a metric of a run first rises above, as in acc=0.95', repeat: true },
+      { flags: '--below <bound>', help: 'when a metric of a run first falls below, as in loss=0.1', repeat: true },
+    ],
+  },
+  {
+    name: 'webhook ls',
+    group: RUN_BY,
+    summary: 'list webhooks, without their secrets',
+  },
+  {
+    name: 'webhook rm',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'remove a webhook',
+  },
+  {
+    name: 'webhook test',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'send a test event now, and say what came back',
+  },
+  {
+    name: 'webhook dead',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'events that could not be delivered',
+    options: [{ flags: '--redeliver', help: 'send them once more, in their order' }],
   },
   {
     name: 'doctor',

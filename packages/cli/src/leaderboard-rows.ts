@@ -73,6 +73,14 @@ export async function printLeaderboard(
           ]),
     ],
   })
+  const isSick = rows.some((row) => row.health !== undefined)
+  if (isSick) {
+    columns.push({
+      name: 'health',
+      value: (row) => row.health?.join(' '),
+      show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
+    })
+  }
   await context.printRows(rows, [...columns, ...confirmedColumns(rows)], (row) => `${row.id}`)
 }
 

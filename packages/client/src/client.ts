@@ -30,8 +30,10 @@ import type {
   WhoAmI,
 } from '@sweep/spec/wire/api'
 import type { ConfigBoard, Confirmation, ConfirmSweep } from '@sweep/spec/wire/confirmation'
+import type { HealthReply } from '@sweep/spec/wire/health'
 import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
+  decodeHealth,
   decodeLeaderboard,
   decodeMetrics,
   decodeSweep,
@@ -45,6 +47,7 @@ import { Http, type HttpOptions } from './http.ts'
 import { createRunSearches, type RunSearches } from './run-search.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
+import { createWebhooks, type Webhooks } from './webhooks.ts'
 
 export interface PageOptions {
   readonly limit?: number | undefined
@@ -99,6 +102,8 @@ export interface Client {
   configs(sweepId: string, limit?: number): Promise<ConfigBoard>
   /** Everything the sweep has come to, as one self-contained page or as Markdown. */
   report(sweepId: string, format: ReportFormat): Promise<string>
+  /** What the metrics of its trials show to be wrong, by trial; with `cleared` also what holds no more. */
+  sweepHealth(sweepId: string, options?: { cleared?: boolean }): Promise<HealthReply>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -135,6 +140,8 @@ export interface Client {
   createToken(body: CreateToken): Promise<TokenCreated>
   listTokens(): Promise<TokenList>
   revokeToken(tokenId: number): Promise<void>
+  /** What is told of what happens, as it happens. */
+  readonly webhooks: Webhooks
   /** Projects, experiments and runs. */
   readonly tracking: Tracking
   readonly runs: RunSearches
@@ -177,6 +184,8 @@ export function createClient(options: HttpOptions): Client {
     confirmation: async (sweepId) => (await get(`${sweepPath(sweepId)}/confirmation`)) as Confirmation,
     configs: async (sweepId, limit) => (await get(`${sweepPath(sweepId)}/configs`, { limit })) as ConfigBoard,
     report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
+    sweepHealth: async (sweepId, { cleared = false } = {}) =>
+      decodeHealth(await get(`${sweepPath(sweepId)}/health`, { cleared: String(cleared) })),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),
@@ -223,6 +232,7 @@ export function createClient(options: HttpOptions): Client {
     },
     tracking: createTracking(http),
     runs: createRunSearches(http),
+    webhooks: createWebhooks(http),
   }
 }
 

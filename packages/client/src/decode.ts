@@ -9,6 +9,7 @@ import type {
   TrialList,
   TrialView,
 } from '@sweep/spec/wire/api'
+import type { FindingView, HealthReply } from '@sweep/spec/wire/health'
 
 /**
  * Replies hold NaN and infinities as strings; these functions make numbers of them. They stand in for the zod schemas,
@@ -42,7 +43,19 @@ function decodeValues(values: Readonly<Record<string, number | MetricText>>): Re
   return Object.fromEntries(Object.entries(values).map(([name, wire]) => [name, value(wire)]))
 }
 
-export const decodeTrialDetail = (reply: unknown): TrialDetail => decodeTrial<TrialDetail>(reply)
+export function decodeTrialDetail(reply: unknown): TrialDetail {
+  const trial = decodeTrial<TrialDetail>(reply)
+  return trial.findings === undefined ? trial : { ...trial, findings: trial.findings.map(decodeFinding) }
+}
+
+export function decodeHealth(reply: unknown): HealthReply {
+  const health = reply as HealthReply
+  return { ...health, findings: health.findings.map(decodeFinding) }
+}
+
+function decodeFinding(finding: FindingView): FindingView {
+  return { ...finding, evidence: decodeValues(finding.evidence) }
+}
 
 export function decodeTrialList(reply: unknown): TrialList {
   const list = reply as TrialList

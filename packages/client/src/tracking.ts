@@ -1,4 +1,5 @@
 import type { RunStatus } from '@sweep/spec/tracking/run-status'
+import type { HealthReply } from '@sweep/spec/wire/health'
 import type {
   ChangeArtifact,
   Lineage,
@@ -29,6 +30,7 @@ import type {
   TagsView,
 } from '@sweep/spec/wire/tracking/runs'
 import type { PageOptions } from './client.ts'
+import { decodeHealth } from './decode.ts'
 import { decodeHistory, decodeSummaries, encodeBatch } from './decode-tracking.ts'
 import type { Http } from './http.ts'
 
@@ -82,6 +84,8 @@ export interface Tracking {
   /** What every metric has come to. */
   runMetrics(runId: string): Promise<MetricSummaries>
   metricHistory(runId: string, key: string, options?: HistoryOptions): Promise<MetricHistory>
+  /** What its metrics have shown to be wrong, what still holds first. */
+  runHealth(runId: string): Promise<HealthReply>
   /** The newest version of each file, by path. */
   listRunArtifacts(runId: string, options?: PageOptions & { prefix?: string }): Promise<RunArtifactList>
   /** All versions of one file, newest first. */
@@ -134,6 +138,7 @@ export function createTracking(http: Http): Tracking {
     runMetrics: async (id) => decodeSummaries(await get(`${runPath(id)}/metrics`)),
     metricHistory: async (id, key, options) =>
       decodeHistory(await get(`${runPath(id)}/metrics/${encodeURIComponent(key)}`, { ...options })),
+    runHealth: async (id) => decodeHealth(await get(`${runPath(id)}/health`)),
     listRunArtifacts: async (id, options) => (await get(`${runPath(id)}/artifacts`, { ...options })) as RunArtifactList,
     artifactVersions: async (id, path) => (await get(`${runPath(id)}/artifacts`, { path })) as RunArtifactList,
     uploadArtifact: async (id, path, bytes, { sha256, type } = {}) => {

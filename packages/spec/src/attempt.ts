@@ -12,6 +12,7 @@ export const CAUSES = [
   'cancelled',
   'paused',
   'budget',
+  'unhealthy',
   'no-metric',
   'nan',
   'user-error',
@@ -27,7 +28,16 @@ export const Cause = z.enum(CAUSES)
 export type Cause = z.infer<typeof Cause>
 
 /** What an agent may be asked to do with a running attempt; each ends the process, and becomes the cause it ended with. */
-export const STOP_REASONS = ['pruned', 'stopped', 'cancelled', 'paused', 'budget', 'timeout', 'preempted'] as const
+export const STOP_REASONS = [
+  'pruned',
+  'stopped',
+  'cancelled',
+  'paused',
+  'budget',
+  'unhealthy',
+  'timeout',
+  'preempted',
+] as const
 export const StopReason = z.enum(STOP_REASONS)
 export type StopReason = z.infer<typeof StopReason>
 
@@ -46,6 +56,7 @@ export const CAUSE_POLICY = {
   cancelled: { event: 'cancel', fault: 'none', says: 'killed on request' },
   paused: { event: 'pause', fault: 'none', says: 'put aside at a checkpoint' },
   budget: { event: 'complete', fault: 'none', says: 'stopped because the budget of the sweep was used up' },
+  unhealthy: { event: 'prune', fault: 'none', says: 'stopped because its metrics showed that something is wrong' },
   'no-metric': { event: 'fail', fault: 'user', says: 'ended without reporting the metric of the sweep' },
   nan: { event: 'fail', fault: 'user', says: 'reported only NaN or infinite values' },
   'user-error': { event: 'fail', fault: 'user', says: 'the program exited with an error' },

@@ -1,6 +1,7 @@
 import type { SweepId } from '@sweep/spec/ids'
 import { resolveAttempt } from './attempt-record.ts'
 import type { Database, Queryable } from './database.ts'
+import { queueHealth } from './health/watched-runs.ts'
 import { type Column, decodeColumn, decodeLines, encodeColumn } from './points-codec.ts'
 import { type KnownSummary, lockSummaries, summarise } from './tracking/summarise.ts'
 
@@ -189,6 +190,11 @@ async function compactSome(tx: Queryable, limit: number): Promise<number> {
   // By run, as everybody goes about its summaries: two then wait for one another, not in a circle.
   const sorted = rows.sort((a, b) => (a.run_key ?? 0) - (b.run_key ?? 0) || a.key - b.key)
   for (const { key, run_key } of sorted) await compact(tx, key, run_key, known)
+  // Most of these attempts have ended, some before anybody had looked at how they were.
+  await queueHealth(
+    tx,
+    sorted.flatMap(({ run_key }) => (run_key === null ? [] : [run_key])),
+  )
   return rows.length
 }
 

@@ -20,6 +20,8 @@ export interface ApiSettings {
   /** Time for a request to arrive whole; replies may take as long as they like, as long polls and streams do. */
   readonly requestTimeoutMs: number
   readonly version: string
+  /** Whether webhooks may go to addresses that are not on the public internet. */
+  readonly privateWebhooks?: boolean
   readonly objects: ObjectSettings
 }
 
@@ -49,6 +51,7 @@ const Variables = MonitorVariables.extend({
   SWEEP_REQUEST_TIMEOUT_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_TOKEN: z.string().min(24).optional(),
   SWEEP_JOIN_TOKEN: z.string().min(24).optional(),
+  SWEEP_WEBHOOKS_PRIVATE: z.enum(['refuse', 'allow']).default('refuse'),
   SWEEP_LOG_LEVEL: LogLevel,
 })
 
@@ -69,6 +72,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     leaseMs: found.SWEEP_LEASE_MS,
     requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,
     version,
+    privateWebhooks: found.SWEEP_WEBHOOKS_PRIVATE === 'allow',
     objects: objectSettings(found, env),
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,

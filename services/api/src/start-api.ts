@@ -25,6 +25,7 @@ import { addEventRoutes } from './events/event-routes.ts'
 import { Notifier } from './events/notifier.ts'
 import { ApiLiveness } from './health/api-liveness.ts'
 import { addHealthRoutes } from './health/health-routes.ts'
+import { addRunHealthRoutes } from './health/run-health-routes.ts'
 import type { App } from './http/app.ts'
 import { addBodyTimeout } from './http/body-timeout.ts'
 import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
@@ -45,6 +46,8 @@ import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
 import { addTrialRoutes } from './trials/trial-routes.ts'
+import { WebhookCourier } from './webhooks/webhook-courier.ts'
+import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 const BODY_BYTES = 1_048_576
 const HEADERS_MS = 15_000
@@ -110,6 +113,10 @@ export async function buildApi(
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
   await hub.open(database, log)
+  const courier = new WebhookCourier({
+    ...{ database, log, clock: dependencies.clock, id: newId(randomBytes) },
+    allowPrivate: settings.privateWebhooks === true,
+  })
   const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
@@ -154,6 +161,8 @@ export async function buildApi(
       addImportanceRoutes(routes, context)
       addReportRoutes(routes, context)
       addConfirmRoutes(routes, context)
+      addRunHealthRoutes(routes, context)
+      addWebhookRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
@@ -175,6 +184,7 @@ export async function buildApi(
     context.agentStreams.close()
   })
   app.addHook('onClose', async () => {
+    await courier.close()
     await liveness.close()
     await janitor.close()
     objects.close()
@@ -183,6 +193,7 @@ export async function buildApi(
   })
   await app.ready()
   janitor.start()
+  courier.start()
   return { app, context }
 }
 

@@ -8,6 +8,7 @@ import { summariseRunning } from '@sweep/store/tracking/summarise'
 import { type Coalesced, coalesced } from './coalesced.ts'
 import type { ControllerContext, ControllerDependencies } from './context.ts'
 import { crashPoints } from './crash-point.ts'
+import { HealthWatch } from './health/health-watch.ts'
 import { ControllerMonitoring } from './monitoring.ts'
 import { Ownership } from './ownership/ownership.ts'
 import { plan } from './planning/plan.ts'
@@ -25,6 +26,7 @@ const SWEEPER_MS = 2000
 /** Packing is in no hurry and leaves the database to others in between. */
 const PACK_MS = 5000
 const SUMMARISE_MS = 5000
+const HEALTH_MS = 5000
 const PACK_AGAIN_MS = 200
 const MOST_PACKED = 20
 const FIRST_BACKOFF_MS = 100
@@ -82,6 +84,8 @@ class Reconciler implements Controller {
   readonly #sweeping: Coalesced
   readonly #packing: Coalesced
   readonly #summarising: Coalesced
+  readonly #watchingHealth: Coalesced
+  readonly #health: HealthWatch
   readonly #timers = new Set<NodeJS.Timeout>()
   #budgetTimer: NodeJS.Timeout | undefined
   #listener: { close(): Promise<void> } | undefined
@@ -93,6 +97,7 @@ class Reconciler implements Controller {
     this.#ownership = new Ownership(context)
     this.#pool = new PoolWatch(context)
     this.#sweeper = new Sweeper(context)
+    this.#health = new HealthWatch(context)
     this.#folding = this.#loop('fold', () => this.#fold())
     this.#admitting = this.#loop('admit', () => this.#admit())
     this.#owning = this.#loop('own', () => this.#own())
@@ -101,6 +106,7 @@ class Reconciler implements Controller {
     this.#summarising = this.#loop('summarise', async () => {
       await summariseRunning(this.#context.database)
     })
+    this.#watchingHealth = this.#loop('health', () => this.#health.round())
   }
 
   async start(): Promise<void> {
@@ -119,6 +125,7 @@ class Reconciler implements Controller {
     this.#every(SWEEPER_MS, () => this.#sweeping.trigger())
     this.#every(PACK_MS, () => this.#packing.trigger())
     this.#every(SUMMARISE_MS, () => this.#summarising.trigger())
+    this.#every(HEALTH_MS, () => this.#watchingHealth.trigger())
     this.#owning.trigger()
     this.#sweeping.trigger()
   }
@@ -142,11 +149,13 @@ class Reconciler implements Controller {
     for (const timer of this.#timers) clearTimeout(timer)
     clearTimeout(this.#budgetTimer)
     clearTimeout(this.#foldTimer)
-    const loops = [this.#folding, this.#admitting, this.#owning, this.#sweeping, this.#packing, this.#summarising]
-    await within(STOP_MS, Promise.all(loops.map((loop) => loop.stop())))
+    const atWork = [this.#folding, this.#admitting, this.#owning, this.#sweeping]
+    const afterwards = [this.#packing, this.#summarising, this.#watchingHealth]
+    await within(STOP_MS, Promise.all([...atWork, ...afterwards].map((loop) => loop.stop())))
     this.#context.crash('in-shutdown')
     try {
       await this.#ownership.release()
+      await this.#health.release()
     } catch (error) {
       // Their leases run out by themselves.
       this.#context.log.warn({ err: error }, 'sweeps could not be given back')

@@ -27,8 +27,16 @@ export const command: Command = {
     const { sweepId, number } = await resolveTrial(context, client, args)
     const trial = await client.getTrial(sweepId, number)
     const metrics = trial.metricNames.length === 0 ? undefined : trial.metricNames.join(', ')
+    const health = trial.findings?.filter(({ clearedAt }) => clearedAt === null) ?? []
     const folder = trial.attemptList.at(-1)?.runDir ?? undefined
-    await context.printRecord(trial, [...trialFields(trial), ['metrics', metrics], ['folder', folder]], trial.id)
+    const fields = [
+      ...trialFields(trial),
+      ['metrics', metrics] as const,
+      ['folder', folder] as const,
+      ...health.map(({ rule, message }) => ['health', `${rule}: ${message}`] as const),
+    ]
+    await context.printRecord(trial, fields, trial.id)
+    for (const { rule, advice } of health) context.say(`${rule}: ${advice}`)
     const isForPeople = !context.isMachineReadable && context.process.stdout.isTTY === true
     if (isForPeople && trial.attemptList.length > 0) {
       context.write('\n')

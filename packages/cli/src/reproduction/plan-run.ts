@@ -41,7 +41,7 @@ export interface RunPlanOptions {
 
 /** An attempt that ended so would have gone on. */
 const STOPPED_BY_OTHERS: ReadonlySet<Cause> = new Set<Cause>([
-  ...(['pruned', 'stopped', 'cancelled', 'paused', 'budget', 'timeout', 'preempted'] as const),
+  ...(['pruned', 'stopped', 'cancelled', 'paused', 'budget', 'unhealthy', 'timeout', 'preempted'] as const),
   ...(['node-fault', 'lost'] as const),
 ])
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { GitRef, GitUrl, InnerFolder } from '../code.ts'
+import { HEALTH_ACTIONS, type HealthRule } from '../health.ts'
 import { DURATION_EXAMPLES, MEMORY_EXAMPLES, parseDuration, parseMemory } from '../units.ts'
 import { ContainerInput } from './container-input.ts'
 import { EarlyTerminateInput } from './early-terminate-input.ts'
@@ -44,6 +45,8 @@ const atMostAnHour = duration.refine((value) => (parseDuration(value) ?? 0) <= 3
 const memory = z
   .union([z.number(), z.string()], { error: `a size such as ${MEMORY_EXAMPLES}` })
   .refine((value) => (parseMemory(value) ?? 0) > 0, { error: `a size such as ${MEMORY_EXAMPLES}` })
+const healthAction = (what: string) =>
+  oneOf(HEALTH_ACTIONS).optional().describe(`${what}: off, warn or stop; warn by default.`)
 const commandError = 'a list such as [python3, train.py, "${args}"]'
 const scalar = z.union([z.string(), z.number(), z.boolean(), z.null()], {
   error: 'text, a number, true, false or null',
@@ -317,6 +320,22 @@ export const SweepInput = z.strictObject(
         { error: 'a map such as {max: 2}' },
       )
       .optional(),
+    health: z
+      .strictObject(
+        {
+          nan: healthAction('A loss or the objective is NaN or infinite'),
+          divergence: healthAction('A loss has climbed above where it began'),
+          gradient_norm: healthAction('The norm of the gradient is over 100 again and again'),
+          no_progress: healthAction('Nothing has got better since the first value'),
+          overfitting: healthAction('The evaluation gets worse while the training gets better'),
+          gpu_idle: healthAction('A GPU has nothing to do'),
+          eval_every_step: healthAction("An evaluation is logged as often as the training's steps"),
+          memory: healthAction('Memory creeps towards the limit'),
+        } satisfies Record<HealthRule, z.ZodType>,
+        { error: 'a map such as {nan: stop, no_progress: warn}' },
+      )
+      .optional()
+      .describe('What to do about a trial whose metrics show that something is wrong; warn by default.'),
     budget: z
       .strictObject(
         {
@@ -382,6 +401,7 @@ export const OWN_KEYS: readonly string[] = [
   'resources',
   'requires',
   'retry',
+  'health',
   'budget',
   'timeout',
   'grace_period',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { GitRef, GitUrl, InnerFolder } from '../code.ts'
+import { HealthPolicy } from '../health.ts'
 import { Config, SearchSpace } from '../search-space.ts'
 import { KubernetesPod } from './kubernetes-pod.ts'
 
@@ -348,6 +349,8 @@ export const SweepDocument = z.strictObject({
   resources: Resources.default({}),
   requires: Requires.optional(),
   retry: Retry.prefault({}),
+  /** What a finding in the metrics of a trial leads to, by rule. */
+  health: HealthPolicy.optional(),
   /** `run_cap` and `budget.trials` are one thing; the smaller wins. */
   budget: Budget.default({}),
   /** Longest run time of one attempt. */

@@ -2,11 +2,13 @@ import { z } from 'zod'
 import { ATTEMPT_STATES, Cause } from '../attempt.ts'
 import { ArtifactPath, Code, Sha256 } from '../code.ts'
 import { Budget, Constraint, Metric, QueueName, SweepDocument } from '../document/sweep-document.ts'
+import { HealthRule } from '../health.ts'
 import { AgentId, AttemptId, SweepId, TrialId } from '../ids.ts'
 import { Json, MetricValue } from '../number.ts'
 import { Config } from '../search-space.ts'
 import { SWEEP_STATES } from '../sweep-state.ts'
 import { TRIAL_STATES } from '../trial.ts'
+import { FindingView } from './health.ts'
 
 /** Bodies of the public HTTP API under `/api/v1`. Times are ISO 8601 in UTC; durations carry their unit in the name. */
 
@@ -145,6 +147,8 @@ export const LeaderboardRow = TrialView.extend({
   confirmed: ConfirmedMean.optional(),
   /** With several objectives: no feasible trial that has ended is better by one of them and as good by the others. */
   front: z.boolean().optional(),
+  /** Rules that find something wrong with it now; absent when none does. */
+  health: z.array(HealthRule).optional(),
 })
 export type LeaderboardRow = z.infer<typeof LeaderboardRow>
 
@@ -174,7 +178,12 @@ export const AttemptView = z.strictObject({
 })
 export type AttemptView = z.infer<typeof AttemptView>
 
-export const TrialDetail = TrialView.extend({ attemptList: z.array(AttemptView), metricNames: z.array(z.string()) })
+export const TrialDetail = TrialView.extend({
+  attemptList: z.array(AttemptView),
+  metricNames: z.array(z.string()),
+  /** What its metrics have shown to be wrong, what still holds first. */
+  findings: z.array(FindingView).optional(),
+})
 export type TrialDetail = z.infer<typeof TrialDetail>
 
 export const MetricSeries = z.strictObject({
@@ -238,7 +247,12 @@ export type FactView = z.infer<typeof FactView>
 /** `data` of the server-sent events of `/sweeps/:id/events`; `id:` of the event is the number of the fact. */
 export const SweepEventData = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('fact'), fact: FactView }),
-  z.strictObject({ type: z.literal('sweep'), sweep: SweepView }),
+  z.strictObject({
+    type: z.literal('sweep'),
+    sweep: SweepView,
+    /** What the health rules have found, or find no more, since the last one of the stream; absent for nothing. */
+    findings: z.array(FindingView).optional(),
+  }),
 ])
 export type SweepEventData = z.infer<typeof SweepEventData>
 

@@ -235,8 +235,15 @@ function ended(status: RunEnd): string {
   return status === 'killed' ? 'been killed' : status
 }
 
-/** Of a run's own points; they are in the summaries already. */
+/** Of a run's own points, which are in the summaries already; and a last look at how it was. */
 async function queuePacking(tx: Queryable, key: number): Promise<void> {
+  await tx.query(
+    {
+      name: 'run-health',
+      text: 'insert into health_due (run_key) select run_key from run_streams where run_key = $1 on conflict do nothing',
+    },
+    [key],
+  )
   await tx.query(
     {
       name: 'run-pack',

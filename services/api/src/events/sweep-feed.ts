@@ -2,8 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { SweepId } from '@sweep/spec/ids'
 import type { Database } from '@sweep/store/database'
 import { loadFacts } from '@sweep/store/facts'
+import { findingsChanged } from '@sweep/store/health/findings'
 import { getSweep } from '@sweep/store/sweeps'
 import type { Logger } from 'pino'
+import { findingView } from '../health/finding-view.ts'
 import { factView, sweepView } from '../sweeps/sweep-view.ts'
 import type { SseStream } from './sse.ts'
 
@@ -17,6 +19,8 @@ interface Reader {
   readonly stream: SseStream
   /** Number of the last fact it was sent. */
   cursor: number
+  /** Number of the last change of a finding that it was sent. */
+  lastChange: number
   /** Caught up, so that it is sent new facts together with the others. */
   isLive: boolean
 }
@@ -48,7 +52,7 @@ export class SweepFeed {
 
   /** Sends the sweep's state, the facts after number `after` (without it, none), and then what happens. */
   add(stream: SseStream, after: number | undefined): void {
-    const reader: Reader = { stream, cursor: after ?? 0, isLive: false }
+    const reader: Reader = { stream, cursor: after ?? 0, lastChange: 0, isLive: false }
     this.#readers.add(reader)
     stream.ended.addEventListener('abort', () => this.#readers.delete(reader))
     // The state first, as promised: read side by side, the facts would sometimes win.
@@ -139,9 +143,16 @@ export class SweepFeed {
   async #sendView(readers: readonly Reader[]): Promise<void> {
     try {
       const sweep = await getSweep(this.#database, this.#sweepId)
-      if (sweep === undefined) return
-      const event = { event: 'sweep', data: { type: 'sweep', sweep: sweepView(sweep) } }
-      for (const { stream } of readers) if (!stream.isBehind) stream.send([event])
+      if (sweep === undefined || readers.length === 0) return
+      const from = Math.min(...readers.map(({ lastChange }) => lastChange))
+      const changed = await findingsChanged(this.#database, this.#sweepId, from, PAGE)
+      for (const reader of readers) {
+        if (reader.stream.isBehind) continue
+        const unseen = changed.filter(({ change }) => change > reader.lastChange)
+        reader.lastChange = unseen.at(-1)?.change ?? reader.lastChange
+        const findings = unseen.length === 0 ? {} : { findings: unseen.map(findingView) }
+        reader.stream.send([{ event: 'sweep', data: { type: 'sweep', sweep: sweepView(sweep), ...findings } }])
+      }
     } catch (error) {
       this.#log.warn({ err: error, sweepId: this.#sweepId }, 'sweep not read')
     }

@@ -1,9 +1,10 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
-import { SweepId } from '@sweep/spec/ids'
+import { RunId, SweepId } from '@sweep/spec/ids'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { EnqueueTrial, Leaderboard, TrialDetail, TrialList, TrialView } from '@sweep/spec/wire/api'
 import { listAttempts } from '@sweep/store/attempt-record'
+import { findingsOfRun } from '@sweep/store/health/findings'
 import { metricNames } from '@sweep/store/metrics'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { QueuedAttempt, TrialRecord } from '@sweep/store/trial-record'
@@ -11,11 +12,13 @@ import { enqueueConfig, getTrial, listTrials } from '@sweep/store/trials'
 import { z } from 'zod'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
+import { findingView } from '../health/finding-view.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { confirmedMeans } from '../sweeps/confirmation-view.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
+import { openRules } from './open-rules.ts'
 import { trialLeaderboard } from './trial-leaderboard.ts'
 import { attemptView, leaderboardRow, trialView } from './trial-view.ts'
 
@@ -54,9 +57,14 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         ...(after === undefined ? {} : { after }),
       })
       const confirmed = await confirmedMeans(database, sweep.id)
+      const rules = await openRules(
+        database,
+        page.rows.map((row) => row.id),
+      )
       const rows = page.rows.map((row) => {
         const again = confirmed.get(row.number)
-        return { ...leaderboardRow(row, sweep.document), ...(again === undefined ? {} : { confirmed: again }) }
+        const shown = leaderboardRow(row, sweep.document, rules.get(row.id) ?? [])
+        return { ...shown, ...(again === undefined ? {} : { confirmed: again }) }
       })
       return { rows, next: page.next }
     },
@@ -140,11 +148,13 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
     async (request) => {
       const { id, number } = request.params
       const trial = await shownTrial(id, number, context)
-      const [attempts, names] = await Promise.all([
+      const [attempts, names, findings] = await Promise.all([
         listAttempts(database, id, number),
         metricNames(database, id, number),
+        findingsOfRun(database, RunId.parse(trial.id)),
       ])
-      return { ...trial, attemptList: attempts.map(attemptView), metricNames: names }
+      const shown = { ...trial, attemptList: attempts.map(attemptView), metricNames: names }
+      return findings.length === 0 ? shown : { ...shown, findings: findings.map(findingView) }
     },
   )
 }

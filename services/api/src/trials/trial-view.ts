@@ -1,3 +1,4 @@
+import type { HealthRule } from '@sweep/spec/health'
 import { type Aims, isFeasible } from '@sweep/spec/objectives'
 import type { AttemptView, LeaderboardRow, TrialView } from '@sweep/spec/wire/api'
 import type { AttemptRecord } from '@sweep/store/attempt-record'
@@ -30,9 +31,18 @@ export function trialView(trial: TrialRecord, aims: Aims): TrialView {
   }
 }
 
-export function leaderboardRow(trial: RankedTrials['rows'][number], aims: Aims): LeaderboardRow {
+export function leaderboardRow(
+  trial: RankedTrials['rows'][number],
+  aims: Aims,
+  health: readonly HealthRule[],
+): LeaderboardRow {
   const { rank, isOnFront } = trial
-  return { ...trialView(trial, aims), rank, ...(isOnFront === undefined ? {} : { front: isOnFront }) }
+  return {
+    ...trialView(trial, aims),
+    rank,
+    ...(isOnFront === undefined ? {} : { front: isOnFront }),
+    ...(health.length === 0 ? {} : { health: [...health] }),
+  }
 }
 
 export function attemptView(attempt: AttemptRecord): AttemptView {
