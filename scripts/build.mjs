@@ -1,6 +1,6 @@
 // Bundles the services and the command into dist/, which is what `npm pack` ships: our own packages inside, those of
 // others left to node_modules. Chunks are split, so that `sweep --help` loads only what it prints.
-import { chmodSync, cpSync, existsSync, rmSync } from 'node:fs'
+import { chmodSync, cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
@@ -14,7 +14,9 @@ const input = {
   api: `${root}services/api/src/main.ts`,
   controller: `${root}services/controller/src/main.ts`,
   agent: `${root}services/agent/src/main.ts`,
+  operator: `${root}services/agent/src/operator/main.ts`,
   reaper: `${root}services/agent/src/reaper.ts`,
+  tracker: `${root}packages/client/src/tracking/main.ts`,
 }
 
 const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
@@ -40,10 +42,18 @@ chmodSync(`${dist}/sweep.js`, 0o755)
 const assets = [
   ['packages/store/migrations', 'migrations'],
   ['packages/python/sweep.py', 'python/sweep.py'],
+  ['packages/python/sweep_tracking', 'python/sweep_tracking'],
   ['services/api/static', 'static'],
   ['packages/spec/generated/sweep.schema.json', 'sweep.schema.json'],
 ]
 for (const [from, to] of assets) {
   if (!existsSync(`${root}${from}`)) throw new Error(`nothing to copy at ${from}`)
-  cpSync(`${root}${from}`, `${dist}/${to}`, { recursive: true })
+  cpSync(`${root}${from}`, `${dist}/${to}`, { recursive: true, filter: (path) => !path.includes('__pycache__') })
 }
+
+// Declarations of what programs import: a file of types alone is its own declaration.
+const types = readFileSync(`${root}packages/client/src/tracking/tracker-types.ts`, 'utf8')
+writeFileSync(
+  `${dist}/tracker.d.ts`,
+  `${types}\nexport declare const startRun: StartRun\nexport declare const syncRuns: SyncRuns\n`,
+)

@@ -11,6 +11,7 @@ const ALLOWED = {
   spec: [],
   search: ['spec'],
   analysis: ['spec'],
+  report: ['analysis', 'spec'],
   capture: ['spec'],
   log: [],
   objects: ['spec'],
@@ -24,7 +25,7 @@ const ALLOWED = {
   // runs a program there as an agent does.
   cli: ['client', 'snapshot', 'launchers', 'capture', 'spec', 'search'],
   controller: ['store', 'queue', 'search', 'analysis', 'log', 'monitoring', 'spec'],
-  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'spec'],
+  api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'report', 'spec'],
   agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
   standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],
 }

@@ -25,6 +25,9 @@ In a program of several processes (torchrun, srun, mpirun) all may call everythi
 decision on their own, so where they must leave together, broadcast rank 0's.
 
 One file, the standard library alone, Python 3.8 and newer. What takes long to import is imported where it is used.
+
+Beside it, for those who want it, lies sweep_tracking: runs with params, files and more (`sweep.start_run()`), callbacks
+(`sweep.hf`, `sweep.lightning`, `sweep.keras`) and seeds (`sweep.seed_everything()`). This file works without it.
 """
 
 from __future__ import annotations
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple, Type
 
+    from sweep_tracking import *  # noqa: F403  # see __getattr__
+    from sweep_tracking import hf, keras, lightning  # noqa: F401
+
 __all__ = [
     "Checkpoint", "Decision", "Params", "SweepError", "SweepStop",
     "checkpoint", "configure", "info", "params", "report", "restore", "stopping",
@@ -47,6 +53,11 @@ __all__ = [
 _LINE_LIMIT = 65_536  # bytes; longer lines would not be appended in one piece everywhere
 _RANK_NAMES = ("RANK", "OMPI_COMM_WORLD_RANK", "PMI_RANK", "SLURM_PROCID", "LOCAL_RANK")
 _RECORD = "\x1esweep "  # before what is told on the standard output; no text that is meant for people begins so
+_TRACKING = frozenset((
+    "Run", "Seeds", "active_run", "component_seed", "end_run", "flush", "init", "log_artifact", "log_figure",
+    "log_metric", "log_metrics", "log_model", "log_param", "log_params", "restore_random_state", "seed_everything",
+    "seed_worker", "set_deterministic", "set_notes", "set_tag", "set_tags", "start_run", "hf", "keras", "lightning",
+))  # fmt: skip
 _MARKER = "complete"  # stands in a checkpoint's folder once everything else does
 
 
@@ -113,6 +124,23 @@ class Params(dict):  # type: ignore[type-arg]  # dict[str, Any] can't be subscri
         if dot and isinstance(self.get(head), Params):
             return self[head][rest]
         raise KeyError(name)
+
+
+def __getattr__(name: str) -> Any:
+    """What lies in sweep_tracking, which takes a while to import and not everybody needs."""
+    if name not in _TRACKING:
+        raise AttributeError(f"module 'sweep' has no attribute {name!r}")
+    import importlib
+
+    try:
+        tracking = importlib.import_module("sweep_tracking")
+    except ModuleNotFoundError as error:
+        if error.name != "sweep_tracking":
+            raise
+        raise AttributeError(f"sweep.{name} needs the folder sweep_tracking beside sweep.py") from None
+    if name in ("hf", "keras", "lightning"):
+        return importlib.import_module(f"sweep_tracking.{name}")
+    return getattr(tracking, name)
 
 
 # --- warnings ---------------------------------------------------------------------------------------------------------
@@ -316,6 +344,9 @@ def _here() -> _Run:
     return _run
 
 
+_active: Any = None  # the run of sweep_tracking that reports go to as well, outside of trials
+
+
 # --- report -----------------------------------------------------------------------------------------------------------
 
 _plain_names: Dict[str, str] = {}
@@ -426,7 +457,10 @@ def report(
             if values:
                 _fields(values, "", fields)
             if fields:
-                _write(_whole(step), fields)
+                whole = _whole(step)
+                if _active is not None and not _active.is_over:
+                    _active._log_fields(whole, list(fields), None)
+                _write(whole, fields)
         decision = run.wait(wait) if wait else run.decide()
     except SweepError:
         raise
@@ -626,6 +660,7 @@ class _Saving:
     def _commit(self) -> None:
         import shutil
 
+        _save_beside(self.temp)
         with open(os.path.join(self.temp, _MARKER), "w") as marker:
             marker.write(f"{self.step}\n")
         _sync(self.temp)
@@ -653,6 +688,15 @@ class _Saving:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def _save_beside(folder: str) -> None:
+    """The random state and the config, where sweep_tracking is there to do it."""
+    try:
+        from sweep_tracking.random_state import save_with_checkpoint
+    except ImportError:  # this file alone
+        return
+    save_with_checkpoint(folder, _resolved if _resolved is not None else _drawn(quietly=True))
+
+
 def checkpoint(step: int, *, keep: int = 2) -> _Saving:
     """`with sweep.checkpoint(step) as path:` gives a folder to save into, which becomes checkpoints/<step>/ at the
     end of the block, whole or not at all. A block that raises leaves no checkpoint; a full disk is only a warning.
@@ -664,6 +708,8 @@ def checkpoint(step: int, *, keep: int = 2) -> _Saving:
 
 
 # --- params -----------------------------------------------------------------------------------------------------------
+
+_resolved: Optional[Params] = None  # what `params` has given last
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -765,11 +811,11 @@ def _set(into: Params, name: str, text: str, defaults: Params) -> None:
     holder[key] = _cast(_from_text(text, default), default, name)
 
 
-def _drawn() -> Optional[Dict[str, Any]]:
+def _drawn(quietly: bool = False) -> Optional[Dict[str, Any]]:
     """The trial's config; None by hand, and when it can't be read."""
     run_dir = os.environ.get("SWEEP_RUN_DIR", "")
     path = os.environ.get("SWEEP_PARAMS") or (os.path.join(run_dir, "params.json") if run_dir else "")
-    if not path:
+    if not path or (quietly and not os.path.exists(path)):
         return None
     import json
 
@@ -795,6 +841,12 @@ def params(**defaults: Any) -> Params:
     """The config. In a trial, the drawn values; what the sweep doesn't vary comes from the command line, then from the
     defaults. By hand, the defaults and `--name=value` from the command line. Values take the type of their default.
     """
+    global _resolved
+    _resolved = result = _params(defaults)
+    return result
+
+
+def _params(defaults: Dict[str, Any]) -> Params:
     given = _cast(defaults, None, "")
     drawn = _drawn()
     by_hand = drawn is None and not os.environ.get("SWEEP_RUN_DIR")

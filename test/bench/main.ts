@@ -10,6 +10,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   decision: async () => (await import('./decision.ts')).decision,
   ingest: async () => (await import('./ingest.ts')).ingest,
   leaderboard: async () => (await import('./leaderboard.ts')).leaderboard,
+  report: async () => (await import('./report.ts')).report,
   cli: async () => (await import('./cli.ts')).cli,
   agents: async () => (await import('./agents/agents.ts')).agents,
   search: async () => (await import('./search/search.ts')).search,
@@ -18,9 +19,10 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   objectives: async () => (await import('./objectives/objectives.ts')).objectives,
   multifidelity: async () => (await import('./multifidelity/multifidelity.ts')).multifidelity,
   importance: async () => (await import('./importance/importance.ts')).importance,
+  tracking: async () => (await import('./tracking/tracking.ts')).tracking,
 }
 /** Those that read what stands after the names. */
-const WITH_OPTIONS = ['agents', 'search', 'search-speed', 'objectives', 'multifidelity']
+const WITH_OPTIONS = ['agents', 'search', 'search-speed', 'objectives', 'multifidelity', 'tracking']
 
 const args = process.argv.slice(2)
 const firstOption = args.findIndex((arg) => arg.startsWith('-'))

@@ -67,6 +67,8 @@ test('two objectives and a constraint: leaderboard, front and facts over HTTP an
   expect(table).toHaveLength(13)
   expect(await sweep('why', `${id}/1`)).toMatch(/completed with val_loss=\S+ .*latency_ms=\S+/)
   expect(await sweep('get', id)).toContain('constraints\tmemory_gb <= 7')
+  const page = await sweep('report', id, '--html', '-')
+  expect(page).toContain(`${front.length} of 12 trials are on the Pareto front`)
   expect(JSON.parse(await sweep('replay', id, '--json'))).toMatchObject({ same: true })
   await expectConsistent(server, [id])
 })

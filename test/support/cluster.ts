@@ -51,6 +51,8 @@ export class TestCluster {
     await pauseImage()
     const cluster = new TestCluster(namespace)
     await cluster.control('up')
+    // What an earlier test left of it goes first.
+    await cluster.kubectl('delete', 'namespace', namespace, '--ignore-not-found')
     await cluster.kubectl('create', 'namespace', namespace)
     // Made a moment later; a Job that is faster tries again only after ten seconds.
     while ((await cluster.names('serviceaccounts')).length === 0) await sleep(200)

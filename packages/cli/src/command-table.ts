@@ -36,6 +36,7 @@ const HELP = 'Help'
 export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])[] = [
   ['server', 'start, stop or look at the local server'],
   ['trial', 'look at single trials and steer them'],
+  ['runs', 'find runs of experiments and sweeps'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
   ['webhook', 'tell other programs, or Slack, what happens'],
@@ -160,6 +161,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     options: [
       { flags: '-k, --limit <count>', help: 'at most so many (default 20; all of them with --all)' },
       { flags: '--all', help: 'every trial' },
+      { flags: '--trials', help: 'single trials also where each config has several seeds' },
       { flags: '--state <state>', help: 'only trials in this state; may be repeated', repeat: true },
     ],
   },
@@ -193,6 +195,69 @@ export const COMMANDS: readonly CommandEntry[] = [
     completes: 'sweep',
     summary: 'what the metrics of its trials show to be wrong',
     options: [{ flags: '--all', help: 'also what was found and holds no more' }],
+  },
+  {
+    name: 'compare',
+    args: '<run...>',
+    group: LOOK,
+    completes: 'trial',
+    summary: 'runs or trials side by side: what differs, which is best',
+    more: `  A run is written by its id, a trial SWEEP/NUMBER: sweep compare @last/3 @last/17`,
+    options: [
+      { flags: '--min <metric>', help: 'the lower this metric, the better (default: as the experiment says)' },
+      { flags: '--max <metric>', help: 'the higher this metric, the better' },
+      { flags: '--last', help: 'judge by the newest value, not by the best there was' },
+      { flags: '--all', help: 'also parameters that are the same in all' },
+    ],
+  },
+  {
+    name: 'runs ls',
+    group: LOOK,
+    summary: 'find runs and trials by what they are and have measured',
+    more: `  sweep runs ls --filter 'metrics.val_loss < 0.3 and params.optimizer = "adam"' \\
+    --order 'metrics.val_loss' --columns 'metrics.val_loss, params.lr'
+
+  Fields: metrics.NAME, min(metrics.NAME), max(...), params.NAME, tags.NAME,
+  status, name, group, experiment, project, sweep, trial, created, started,
+  ended, duration, ...; odd names in back-quotes. Operators: = != < <= > >=,
+  in (...), like, contains, exists, missing; and, or, not, parentheses.`,
+    options: [
+      { flags: '--filter <filter>', help: 'only runs that it means' },
+      { flags: '--order <fields>', help: "such as 'metrics.val_loss, created desc' (default: newest first)" },
+      { flags: '--columns <fields>', help: "what to show of each, such as 'metrics.*, params.lr'" },
+      { flags: '--experiment <name>', help: 'of this experiment or sweep, by id or name' },
+      { flags: '--project <name>', help: 'of this project' },
+      { flags: '--limit <count>', help: 'at most so many (default 50)' },
+    ],
+  },
+  {
+    name: 'confirm',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'run its best configs again with fresh seeds: was it luck?',
+    more: `  sweep confirm @last --top 3 --seeds 5 --metric test_acc
+
+  The runs are a sweep of their own. Of such a sweep, it waits for the runs and
+  says what they came to.`,
+    options: [
+      { flags: '--top <count>', help: 'how many configs, the best first (default 3)' },
+      { flags: '--seeds <count>', help: 'runs of each (default 5)' },
+      { flags: '--metric <name>', help: 'judge by this metric, such as one of held-out data' },
+      { flags: '--goal <goal>', help: 'of that metric', choices: ['minimize', 'maximize'] },
+      { flags: '--detach', help: 'start the runs and return' },
+    ],
+  },
+  {
+    name: 'report',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'everything a sweep has come to, as text or as one page',
+    options: [
+      { flags: '--html [file]', help: 'a page for a browser (default sweep-ID.html; "-": standard output)' },
+      { flags: '--md [file]', help: 'Markdown (default: standard output)' },
+    ],
   },
   {
     name: 'why',
@@ -455,6 +520,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: RUN_BY,
     summary: 'events that could not be delivered',
     options: [{ flags: '--redeliver', help: 'send them once more, in their order' }],
+  },
+  {
+    name: 'runs sync',
+    args: '[folder]',
+    group: LOCAL,
+    completes: 'file',
+    summary: 'send what tracked programs have left on this disk',
+    more: `  Without a folder, what programs of this machine could not send; with one, the
+  runs in it, also from another machine. Each goes to the server that it was
+  for, unless --server names another.`,
   },
   {
     name: 'doctor',

@@ -4,7 +4,8 @@ import { TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { LeaderboardRow, SweepDetail } from '@sweep/spec/wire/api'
 import type { CliContext } from './context.ts'
 import { usageError } from './exit-codes.ts'
-import { trialColumns } from './present.ts'
+import type { Column } from './output.ts'
+import { intervalText, trialColumns } from './present.ts'
 
 const PAGE = 500
 
@@ -72,13 +73,29 @@ export async function printLeaderboard(
           ]),
     ],
   })
-  const isSick = rows.some((row) => row.health !== undefined)
-  if (isSick) {
-    columns.push({
-      name: 'health',
-      value: (row) => row.health?.join(' '),
-      show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
-    })
-  }
-  await context.printRows(rows, columns, (row) => `${row.id}`)
+  const health: Column<LeaderboardRow>[] = rows.some((row) => row.health !== undefined)
+    ? [
+        {
+          name: 'health',
+          value: (row) => row.health?.join(' '),
+          show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
+        },
+      ]
+    : []
+  await context.printRows(rows, [...columns, ...health, ...confirmedColumns(rows)], (row) => `${row.id}`)
+}
+
+/** Where the best configs were run again: what that came to. */
+function confirmedColumns(rows: readonly LeaderboardRow[]): Column<LeaderboardRow>[] {
+  const metric = rows.find(({ confirmed }) => confirmed !== undefined)?.confirmed?.metric
+  if (metric === undefined) return []
+  return [
+    {
+      name: `again ${metric}`,
+      value: ({ confirmed }) => confirmed?.mean,
+      show: ({ confirmed }) => (confirmed === undefined ? '' : intervalText(confirmed)),
+      align: 'right',
+    },
+    { name: 'group', value: ({ confirmed }) => confirmed?.group },
+  ]
 }

@@ -13,6 +13,11 @@ export class Options {
     return this.#values[name] === true
   }
 
+  /** Whether it was given, with a value or without one. */
+  has(name: string): boolean {
+    return this.#values[name] !== undefined && this.#values[name] !== false
+  }
+
   /** False when `--no-NAME` was given. */
   notDenied(name: string): boolean {
     return this.#values[name] !== false

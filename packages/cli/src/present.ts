@@ -2,13 +2,18 @@ import type { Budget } from '@sweep/spec/document/sweep-document'
 import { type Aims, objectivesOf, sideMetrics, type Values } from '@sweep/spec/objectives'
 import type { Config, SearchSpace } from '@sweep/spec/search-space'
 import { formatDuration } from '@sweep/spec/units'
-import type { SweepDetail, SweepView, TrialCounts, TrialView } from '@sweep/spec/wire/api'
+import type { ConfirmedMean, SweepDetail, SweepView, TrialCounts, TrialView } from '@sweep/spec/wire/api'
 import type { Column } from './output.ts'
 
 /** A number as people read it: four significant digits. */
 export function shortNumber(value: number | null): string {
   if (value === null) return '-'
   return Number.isFinite(value) && !Number.isInteger(value) ? String(Number(value.toPrecision(4))) : String(value)
+}
+
+/** `0.92 (0.89 to 0.95)`: a mean with its interval, where there is one. */
+export function intervalText({ mean, low, high }: Pick<ConfirmedMean, 'mean' | 'low' | 'high'>): string {
+  return low === null ? shortNumber(mean) : `${shortNumber(mean)} (${shortNumber(low)} to ${shortNumber(high)})`
 }
 
 /** `lr=0.0123 optimizer=adam`. */

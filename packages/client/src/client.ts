@@ -29,6 +29,7 @@ import type {
   ValidateSweep,
   WhoAmI,
 } from '@sweep/spec/wire/api'
+import type { ConfigBoard, Confirmation, ConfirmSweep } from '@sweep/spec/wire/confirmation'
 import type { HealthReply } from '@sweep/spec/wire/health'
 import type { ImportanceReply } from '@sweep/spec/wire/importance'
 import {
@@ -43,6 +44,7 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createRunSearches, type RunSearches } from './run-search.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
 import { createWebhooks, type Webhooks } from './webhooks.ts'
@@ -72,6 +74,7 @@ export interface LogOptions {
   readonly waitMs?: number | undefined
 }
 
+export type ReportFormat = 'html' | 'md'
 export type SweepAction = Exclude<SweepEvent, 'end'>
 export type TrialAction = 'stop' | 'prune' | 'cancel' | 'retry'
 
@@ -93,6 +96,14 @@ export interface Client {
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
   /** What the metrics of its trials show to be wrong, by trial; with `cleared` also what holds no more. */
   sweepHealth(sweepId: string, options?: { cleared?: boolean }): Promise<HealthReply>
+  /** Runs the best configs again with fresh seeds, in a sweep of their own. */
+  confirmSweep(sweepId: string, body?: ConfirmSweep): Promise<SweepCreated>
+  /** What the runs of such a sweep say of the recorded winner, so far. */
+  confirmation(sweepId: string): Promise<Confirmation>
+  /** The configs of a sweep by the mean of their runs, the best first. */
+  configs(sweepId: string, limit?: number): Promise<ConfigBoard>
+  /** Everything the sweep has come to, as one self-contained page or as Markdown. */
+  report(sweepId: string, format: ReportFormat): Promise<string>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -133,6 +144,7 @@ export interface Client {
   readonly webhooks: Webhooks
   /** Projects, experiments and runs. */
   readonly tracking: Tracking
+  readonly runs: RunSearches
 }
 
 const LOG_WAIT_MS = 15_000
@@ -167,6 +179,13 @@ export function createClient(options: HttpOptions): Client {
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
     sweepHealth: async (sweepId, { cleared = false } = {}) =>
       decodeHealth(await get(`${sweepPath(sweepId)}/health`, { cleared: String(cleared) })),
+    confirmSweep: async (sweepId, body = {}) => {
+      const reply = (await post(`${sweepPath(sweepId)}/confirm`, body)) as SweepCreated
+      return { ...reply, sweep: decodeSweep<SweepView>(reply.sweep) }
+    },
+    confirmation: async (sweepId) => (await get(`${sweepPath(sweepId)}/confirmation`)) as Confirmation,
+    configs: async (sweepId, limit) => (await get(`${sweepPath(sweepId)}/configs`, { limit })) as ConfigBoard,
+    report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),
@@ -213,6 +232,7 @@ export function createClient(options: HttpOptions): Client {
     },
     tracking: createTracking(http),
     webhooks: createWebhooks(http),
+    runs: createRunSearches(http),
   }
 }
 

@@ -9,14 +9,17 @@ export interface ReceivedEvent {
 /** A line longer than this is not from our server. */
 const MAX_LINE = 16_777_216
 
-/** The events of a reply's body, until it ends. */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ReceivedEvent> {
+/** The events of a reply's body, until it ends or the signal aborts. */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  signal?: AbortSignal,
+): AsyncGenerator<ReceivedEvent> {
   const decoder = new TextDecoder()
   let rest = ''
   let event = ''
   let id = ''
   let data: string[] = []
-  for await (const bytes of body) {
+  for await (const bytes of chunksOf(body, signal)) {
     rest += decoder.decode(bytes, { stream: true })
     const lines = rest.split('\n')
     rest = lines.pop() ?? ''
@@ -36,5 +39,28 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       else if (field === 'id') id = value
       else if (field === 'data') data.push(value)
     }
+  }
+}
+
+/**
+ * The signal ends the reading here and not by the request alone: Node 20 forgets which reply a signal belongs to once the
+ * request has been collected as garbage, and its reader would wait for ever.
+ */
+async function* chunksOf(
+  body: ReadableStream<Uint8Array>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  const reader = body.getReader()
+  const cancel = () => void reader.cancel().catch(() => undefined)
+  signal?.addEventListener('abort', cancel)
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    signal?.removeEventListener('abort', cancel)
+    cancel()
   }
 }

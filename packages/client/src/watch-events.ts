@@ -34,7 +34,7 @@ export async function* watchEvents<T>(
       const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
       const response = await http.send({ path, headers, signal })
       if (response.body === null) throw new SweepError('unreachable', 'the event stream is empty')
-      for await (const event of readEvents(response.body)) {
+      for await (const event of readEvents(response.body, signal)) {
         awayMs = 0
         retryMs = FIRST_RETRY_MS
         if (event.id !== '') lastId = event.id
@@ -45,6 +45,7 @@ export async function* watchEvents<T>(
       const isFatal = error instanceof SweepError && !error.retryable
       if (isFatal || awayMs >= patienceMs) throw error
     }
+    if (signal?.aborted) throw signal.reason
     await delay(retryMs, undefined, { signal })
     awayMs += retryMs
     retryMs = Math.min(retryMs * 2, LONGEST_RETRY_MS)

@@ -25,6 +25,11 @@ const documents = {
     method: 'tpe',
     earlyTerminate: { type: 'sync-hyperband', maxResource: 27 },
   }),
+  'random, three seeds each and asha': documentOf({ replicates: { seeds: 3 }, earlyTerminate: { type: 'asha' } }),
+  'gp, two seeds each and promoting asha': documentOf({
+    ...{ method: 'gp', replicates: { seeds: 2 } },
+    earlyTerminate: { type: 'asha', mode: 'promote' },
+  }),
   'nsga2, two objectives and asha': documentOf({
     method: 'nsga2',
     objectives: objectives.slice(0, 2),

@@ -24,6 +24,8 @@ export interface Suggestion {
   readonly draw: number
   /** The trial whose checkpoint the new one goes on from; absent for one that starts from nothing. */
   readonly parent?: number
+  /** Where each config is run with several seeds: how many trials have it before this one. */
+  readonly replicate?: number
 }
 
 export interface Asked {

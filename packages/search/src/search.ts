@@ -22,6 +22,7 @@ import { pbtSampler } from './pbt/pbt-sampler.ts'
 import { percentile } from './percentile/percentile-pruner.ts'
 import { type PrunerRun, startPruner } from './pruner.ts'
 import { randomSampler } from './random/random-sampler.ts'
+import { replicated } from './replicates/replicated-sampler.ts'
 import { type SamplerRun, type SamplerSettings, startSampler } from './sampler.ts'
 import { sobolSampler } from './sobol/sobol-sampler.ts'
 import { threshold } from './threshold/threshold-pruner.ts'
@@ -59,8 +60,10 @@ export interface Search {
 
 /** The sampler and pruner that a document asks for, before the first fact. */
 export function createSearch(document: SweepDocument): Search {
+  const { replicates } = document
+  const sampler = SAMPLERS[document.method](document, settingsOf(document))
   return {
-    sampler: SAMPLERS[document.method](document, settingsOf(document)),
+    sampler: replicates === undefined ? sampler : replicated(sampler, replicates.seeds),
     pruner: createPruner(document),
   }
 }

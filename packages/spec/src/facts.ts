@@ -102,6 +102,8 @@ export const FactBody = z.discriminatedUnion('kind', [
      * absent when the sweep has one objective and no constraint.
      */
     values: z.record(z.string(), MetricValue).optional(),
+    /** Standard error of `value` where that is a mean of several runs: of what a sampler is told, never of what is stored. */
+    spread: z.number().nonnegative().optional(),
     reason: z.string(),
   }),
   z.strictObject({ kind: z.literal('trial-requeued'), trial, by: z.string() }),

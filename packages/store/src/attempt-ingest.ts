@@ -16,6 +16,7 @@ import {
   withReport,
 } from './side-values.ts'
 import type { SweepChange } from './sweep-change.ts'
+import type { LoggedRequest, NewRequests } from './tracking/logged-requests.ts'
 
 /** Names of metrics that one attempt may use; values of further ones are counted and dropped. */
 export const NAMES_PER_ATTEMPT = 2000
@@ -32,6 +33,8 @@ export interface ReportingAttempt extends LiveAttempt {
   readonly batches: number
   readonly points: number
   readonly name_ids: number[]
+  /** Those that the program sends itself. */
+  readonly direct_ids: number[]
   readonly dropped_points: number
   readonly samples: number
   readonly last_sample_at: number | null
@@ -42,17 +45,31 @@ export interface ReportingAttempt extends LiveAttempt {
 }
 
 export const REPORTING_COLUMNS = `${LIVE_COLUMNS}, a.metrics_offset, a.output_offset, a.log_offset, a.reports,
-  a.last_step, a.batches, a.points, a.name_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
+  a.last_step, a.batches, a.points, a.name_ids, a.direct_ids, a.dropped_points, a.samples, a.last_sample_at, t.last_value,
   t.last_step as trial_last_step, t.best_value, t.best_step`
+
+/**
+ * Points that the attempt's program has sent itself, rather than written to a file that its agent follows. They are
+ * MLflow's, whose clients say step 0 where the program names none.
+ */
+export interface DirectPoints {
+  readonly points: readonly Point[]
+  /** See tracking/logged-requests.ts. */
+  readonly fingerprint: Buffer
+}
+
+/** What is taken of an attempt: from its agent, or from its program. */
+export type TakenReport = AttemptReport & { readonly direct?: readonly DirectPoints[] }
 
 /** One report of one attempt being taken: gathers facts and the rows to store. */
 export class IngestedAttempt {
   hasEnded = false
   readonly #change: SweepChange
   readonly #row: ReportingAttempt
-  readonly #report: AttemptReport
+  readonly #report: TakenReport
   readonly #lines: Line[] = []
   readonly #names: Set<number>
+  readonly #direct: Set<number>
   readonly #offsets: { metrics: number; output: number; log: number }
   #logPiece: LogPiece | undefined
   #reports: number
@@ -68,11 +85,12 @@ export class IngestedAttempt {
     'trial_reports' | 'finite_reports' | 'last_value' | 'trial_last_step' | 'best_value' | 'best_step' | 'value'
   >
 
-  constructor(change: SweepChange, row: ReportingAttempt, report: AttemptReport) {
+  constructor(change: SweepChange, row: ReportingAttempt, report: TakenReport) {
     this.#change = change
     this.#row = row
     this.#report = report
     this.#names = new Set(row.name_ids)
+    this.#direct = new Set(row.direct_ids)
     this.#offsets = { metrics: row.metrics_offset, output: row.output_offset, log: row.log_offset }
     this.#reports = row.reports
     this.#lastStep = row.last_step
@@ -96,7 +114,7 @@ export class IngestedAttempt {
   }
 
   *#namesUsed(): Generator<string> {
-    for (const batch of this.#report.batches) {
+    for (const batch of [...this.#report.batches, ...(this.#report.direct ?? [])]) {
       for (const point of batch.points) {
         for (const name of Object.keys(point.values)) yield plainText(name)
       }
@@ -117,8 +135,20 @@ export class IngestedAttempt {
     return this.#trial.trial_reports === 0 || beside.some((name) => sideValueOf(this.#sideValues, name).reports === 0)
   }
 
-  take(ids: ReadonlyMap<string, number>, ended: EndedAttempts): void {
+  /** What its program has sent itself, to be noted before `take`. */
+  requests(): LoggedRequest[] {
+    return (this.#report.direct ?? []).map((direct) => this.#requestOf(direct))
+  }
+
+  #requestOf({ fingerprint }: DirectPoints): LoggedRequest {
+    return { runKey: this.#row.run_key, fingerprint }
+  }
+
+  take(ids: ReadonlyMap<string, number>, ended: EndedAttempts, fresh: NewRequests): void {
     const isComplete = this.#takeBatches(ids)
+    for (const direct of this.#report.direct ?? []) {
+      if (fresh.take(this.#requestOf(direct))) for (const point of direct.points) this.#takeDirect(point, ids)
+    }
     this.#takeSamples(ids)
     this.#takeLog()
     const end = this.#report.ended
@@ -143,10 +173,35 @@ export class IngestedAttempt {
         continue
       }
       if (batch.to < batch.from) continue
-      for (const point of batch.points) this.#takePoint(point, ids)
+      const isPrinted = batch.source === 'output' && this.#direct.size > 0
+      for (const point of batch.points) {
+        if (isPrinted) this.#takePrinted(point, ids)
+        else this.#takePoint(point, ids)
+      }
       this.#offsets[batch.source] = batch.to
     }
     return isComplete
+  }
+
+  /** What a program sends itself it prints only for people. */
+  #takePrinted(point: Point, ids: ReadonlyMap<string, number>): void {
+    const isDirect = (name: string) => this.#direct.has(ids.get(plainText(name)) ?? -1)
+    const values = Object.entries(point.values).filter(([name]) => !isDirect(name))
+    if (values.length > 0) this.#takePoint({ ...point, values: Object.fromEntries(values) }, ids)
+  }
+
+  #takeDirect(point: Point, ids: ReadonlyMap<string, number>): void {
+    const metric = this.#change.sweep.metric_name
+    const before = this.#lastStep ?? 0
+    // The metric again at step 0 is the next report, or no pruner would ever see the trial get on.
+    const isNext = point.step === 0 && this.#reports > 0 && metric !== null && Object.hasOwn(point.values, metric)
+    const { step: _, ...unnumbered } = point
+    this.#takePoint(isNext ? unnumbered : point, ids)
+    for (const name of Object.keys(point.values)) {
+      const id = ids.get(plainText(name))
+      if (id !== undefined && this.#names.has(id)) this.#direct.add(id)
+    }
+    if (point.step === 0) this.#lastStep = Math.max(before, this.#lastStep ?? 0)
   }
 
   #takePoint(point: Point, ids: ReadonlyMap<string, number>): void {
@@ -254,7 +309,8 @@ export class IngestedAttempt {
       metrics === row.metrics_offset &&
       output === row.output_offset &&
       log === row.log_offset &&
-      this.#samples === row.samples
+      this.#samples === row.samples &&
+      this.#reports === row.reports
     if (isSame && this.#lines.length === 0) return []
     return [
       {
@@ -267,6 +323,7 @@ export class IngestedAttempt {
         batches: row.batches + (this.#lines.length > 0 ? 1 : 0),
         points: this.#points,
         name_ids: this.#hasNewNames ? [...this.#names] : undefined,
+        direct_ids: this.#direct.size > row.direct_ids.length ? [...this.#direct] : undefined,
         dropped_points: this.#dropped,
         samples: this.#samples,
         last_sample_at: this.#lastSampleAt,

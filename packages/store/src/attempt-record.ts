@@ -186,11 +186,11 @@ export async function resolveAttempt(
   return rows[0] && attemptId(sweepId, trial, number ?? rows[0].attempts)
 }
 
-/** True while the attempt runs with this epoch: what a token of the attempt is good for. */
-export async function attemptRuns(database: Queryable, id: AttemptId, epoch: number): Promise<boolean> {
-  const { rows } = await database.query(
-    { name: 'attempt-runs', text: `select 1 from attempts where id = $1 and epoch = $2 and state = 'running'` },
+/** The agent that runs the attempt with this epoch; undefined when none does, and a token of the attempt is no good. */
+export async function agentOfRunning(database: Queryable, id: AttemptId, epoch: number): Promise<AgentId | undefined> {
+  const { rows } = await database.query<{ agent_id: AgentId }>(
+    { name: 'attempt-agent', text: `select agent_id from attempts where id = $1 and epoch = $2 and state = 'running'` },
     [id, epoch],
   )
-  return rows.length === 1
+  return rows[0]?.agent_id
 }

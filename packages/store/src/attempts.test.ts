@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { checkInvariants } from '../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
 import { getAgent, pendingStops } from './agents.ts'
-import { attemptRuns, getAttempt, listAttempts } from './attempt-record.ts'
+import { agentOfRunning, getAttempt, listAttempts } from './attempt-record.ts'
 import {
   cancelQueued,
   claimAttempt,
@@ -61,12 +61,13 @@ test('a claim gives what a run needs and starts lease, trial and sweep', async (
     sweepId: sweep.id,
     trial: 1,
     attempt: 1,
+    replicate: 0,
     config: { x: 1 },
     restore: null,
   })
   expect((await getSweep(database, sweep.id))?.startedAt).toBeInstanceOf(Date)
-  expect(await attemptRuns(database, attempt, 1)).toBe(true)
-  expect(await attemptRuns(database, attempt, 2)).toBe(false)
+  expect(await agentOfRunning(database, attempt, 1)).toBe(agent)
+  expect(await agentOfRunning(database, attempt, 2)).toBeUndefined()
 })
 
 test('more agents than parallelism allows are held, at every instant', async () => {
@@ -186,7 +187,7 @@ test('a heartbeat keeps the leases it names, in their epoch, and no other', asyn
     drain: false,
   })
   expect((await expireLeases(database, { agentLeaseMs: 60_000 })).ended).toEqual([other])
-  expect(await attemptRuns(database, attempt, epoch)).toBe(true)
+  expect(await agentOfRunning(database, attempt, epoch)).toBeDefined()
 })
 
 test('an agent that is silent for its lease is gone, and back when it speaks', async () => {

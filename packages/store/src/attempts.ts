@@ -15,6 +15,8 @@ export interface ClaimedAttempt {
   readonly sweepId: SweepId
   readonly trial: number
   readonly attempt: number
+  /** How many trials of the sweep had the config before. */
+  readonly replicate: number
   readonly config: Config
   /** Newest checkpoint of the attempts before, or that of the parent when the trial was created. */
   readonly restore: Checkpoint | null
@@ -51,7 +53,7 @@ export async function claimAttempts(
 
 const CLAIMABLE = {
   name: 'attempts-claimable',
-  text: `select a.id, a.trial, a.number, t.epoch, t.config, a.restore, g.name as agent, g.state as agent_state, g.gpu_slots
+  text: `select a.id, a.trial, a.number, t.epoch, t.replicate, t.config, a.restore, g.name as agent, g.state as agent_state, g.gpu_slots
            from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
            left join agents g on g.id = $2
           where a.id = any($1) and a.state = 'queued' order by a.queued_at, t.number`,
@@ -77,6 +79,7 @@ export interface ClaimableRow {
   readonly trial: number
   readonly number: number
   readonly epoch: number
+  readonly replicate: number
   readonly config: unknown
   readonly restore: unknown
   readonly agent: string | null
@@ -167,6 +170,7 @@ function claimedAttempt(sweepId: SweepId, row: ClaimableRow): ClaimedAttempt {
     sweepId,
     trial: row.trial,
     attempt: row.number,
+    replicate: row.replicate,
     config: Config.parse(row.config),
     restore: row.restore === null ? null : Checkpoint.parse(row.restore),
   }

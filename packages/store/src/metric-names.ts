@@ -40,6 +40,12 @@ export async function nameIds(tx: Queryable, names: readonly string[]): Promise<
   return new Map([...found, ...idsOf(added.rows)])
 }
 
+/** Ids of those of the names that have one. */
+export async function nameIdsOf(tx: Queryable, names: readonly string[]): Promise<Map<string, number>> {
+  if (names.length === 0) return new Map()
+  return idsOf((await tx.query<NameRow>(SELECT, [names])).rows)
+}
+
 function idsOf(rows: readonly NameRow[]): Map<string, number> {
   return new Map(rows.map((row) => [row.name, row.id]))
 }

@@ -1,7 +1,7 @@
 import type { StopReason } from '@sweep/spec/attempt'
 import { type AgentId, type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import type { AttemptReport, AttemptStatus } from '@sweep/spec/wire/agent-protocol'
-import { IngestedAttempt, REPORTING_COLUMNS, type ReportingAttempt } from './attempt-ingest.ts'
+import { IngestedAttempt, REPORTING_COLUMNS, type ReportingAttempt, type TakenReport } from './attempt-ingest.ts'
 import { bySweep, type ClaimResult, Claims, findClaimable } from './attempts.ts'
 import type { Database, Queryable } from './database.ts'
 import { EndedAttempts } from './end-attempts.ts'
@@ -11,6 +11,7 @@ import { knownNames, nameIds, namesById, rememberNames } from './metric-names.ts
 import { insertBatches, queueCompactions } from './metrics.ts'
 import { stopOf } from './stops.ts'
 import { SweepChange } from './sweep-change.ts'
+import { NewRequests, noteRequests } from './tracking/logged-requests.ts'
 import type { QueuedAttempt } from './trial-record.ts'
 
 export interface Ingested {
@@ -33,7 +34,7 @@ export interface ClaimAlong {
 /** What one agent says of attempts of one sweep, none of them twice, and what it would claim of that sweep after. */
 export interface SweepPart {
   readonly agentId: AgentId
-  readonly reports: readonly AttemptReport[]
+  readonly reports: readonly TakenReport[]
   readonly claim: ClaimAlong
 }
 
@@ -120,6 +121,8 @@ function rounds(reports: readonly AttemptReport[]): [SweepId, AttemptReport[]][]
     .map((group) => [group.sweepId, [...group.reports.values()]])
 }
 
+const NO_REQUESTS = new NewRequests([])
+
 const REPORTING = {
   name: 'reports-attempts',
   text: `select ${REPORTING_COLUMNS}, a.stop_reason, a.stop_verdict
@@ -170,7 +173,9 @@ async function ingestOfSweep(
   const attempts = [...taken.values()]
   const names = await namesOf(database, tx, attempts)
   const ended = new EndedAttempts(change)
-  for (const attempt of attempts) attempt.take(names.all, ended)
+  const requests = attempts.flatMap((attempt) => attempt.requests())
+  const fresh = requests.length === 0 ? NO_REQUESTS : await noteRequests(tx, requests)
+  for (const attempt of attempts) attempt.take(names.all, ended, fresh)
   // After all ends: what they leave free of the sweep's parallelism is what may be claimed.
   const claims = parts.map(
     ({ agentId, claim }, index) => new Claims(change, { ...claim, agentId }, claimables[index] ?? []),
@@ -213,7 +218,8 @@ const ATTEMPTS = {
   name: 'reports-store-attempts',
   text: `update attempts a set metrics_offset = x.metrics_offset, output_offset = x.output_offset,
                 log_offset = x.log_offset, reports = x.reports, last_step = x.last_step, batches = x.batches,
-                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids), dropped_points = x.dropped_points,
+                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids),
+                direct_ids = coalesce(x.direct_ids, a.direct_ids), dropped_points = x.dropped_points,
                 samples = x.samples, last_sample_at = x.last_sample_at,
                 -- What reports is alive.
                 lease_until = case when $3::float8 > 0 then clock_timestamp() + $3 * interval '1 ms' else a.lease_until end,
@@ -226,8 +232,8 @@ const ATTEMPTS = {
                   select coalesce(sum(1 / coalesce((slot ->> 'shares')::float8, 1)), 0) from agents g, jsonb_array_elements(g.slots) slot
                    where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
            from jsonb_to_recordset($1::jsonb) as x (id text, metrics_offset int8, output_offset int8, log_offset int8,
-             reports int, last_step int8, batches int, points int8, name_ids int[], dropped_points int8, samples int,
-             last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
+             reports int, last_step int8, batches int, points int8, name_ids int[], direct_ids int[],
+             dropped_points int8, samples int, last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
           where a.id = x.id`,
 }
 

@@ -29,6 +29,11 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error) === '23505'
 }
 
+/** Whether a statement was given up because it took longer than it may; also of an error that `storeError` has made. */
+export function isTimeout(error: unknown): boolean {
+  return codeOf(error instanceof SweepError ? error.cause : error) === '57014'
+}
+
 /** What a caller of the store gets to see: lost connections become `unavailable`, which is retryable. */
 export function storeError(error: unknown): unknown {
   if (error instanceof SweepError) return error

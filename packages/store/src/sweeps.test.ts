@@ -8,6 +8,7 @@ import { acquireSweeps, releaseSweeps, renewSweeps } from './ownership.ts'
 import { budgetUse, changeSweep, controlSweep, endSweep, setWaiting } from './sweep-control.ts'
 import { createSweep, getSweep, listSweeps, sweepDefinition } from './sweeps.ts'
 import { ownedSweep, sampleDocument, sampleSweep } from './testing/samples.ts'
+import { listTrials } from './trials.ts'
 
 let fixture: TestDatabase
 beforeAll(async () => {
@@ -167,4 +168,35 @@ test('a sweep has one owner; an expired or released lease passes it on with a hi
   expect(await renewSweeps(database, owner, 1000)).toEqual([])
   await releaseSweeps(database, other)
   expect(await acquireSweeps(database, owner, 1000)).toEqual([{ id: sweep.id, ownerEpoch: 3 }])
+})
+
+test('a sweep is stored once under an id, however many ask for it at the same time', async () => {
+  const { database } = fixture
+  const given = { name: 'x', document: sampleDocument(), source: 'x', file: 'x.yaml', workdir: '/' }
+  const id = SweepId.parse('0nce000000')
+  const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => createSweep(database, { ...given, id })))
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  for (const outcome of outcomes) {
+    if (outcome.status === 'rejected') expect(outcome.reason).toMatchObject({ code: 'conflict' })
+  }
+  expect(await loadFacts(database, id, 0)).toHaveLength(1)
+})
+
+test('first configs are stored with their sweep, in their order', async () => {
+  const { database } = fixture
+  const document = sampleDocument({ budget: { trials: 3 } })
+  const given = { name: 'x', document, source: 'x', file: 'x.yaml', workdir: '/' }
+  const trials = [0.25, 0.75, 0.5].map((x) => ({ config: { x }, source: 'user' as const, reason: 'came with it' }))
+  const id = SweepId.parse('f1rst00000')
+  expect(await createSweep(database, { ...given, id, trials })).toMatchObject({ trials: { queued: 3 } })
+  const stored = await listTrials(database, { sweepId: id })
+  expect(stored.map(({ number, config, source }) => [number, config['x'], source])).toEqual([
+    [1, 0.25, 'user'],
+    [2, 0.75, 'user'],
+    [3, 0.5, 'user'],
+  ])
+  const facts = await loadFacts(database, id, 0)
+  const kinds = trials.flatMap(() => ['trial-created', 'attempt-queued'])
+  expect(facts.map(({ kind }) => kind)).toEqual(['sweep-created', ...kinds])
+  expect(await checkInvariants(database)).toEqual([])
 })

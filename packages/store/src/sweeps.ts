@@ -9,6 +9,7 @@ import { jsonText, plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
 import { SweepChange } from './sweep-change.ts'
 import { SWEEP_COLUMNS, SWEEP_TABLES, type SweepRecord, type SweepRow, sweepRecord } from './sweep-record.ts'
+import { issueFirst, type NewTrial } from './trials.ts'
 
 /** What a sweep is; never changes, so it is kept in memory once read. */
 export interface SweepDefinition {
@@ -33,25 +34,32 @@ export interface NewSweep {
   readonly workdir: string
   /** `folder` when absent. A snapshot must be in the object store, or `createSweep` throws `conflict`. */
   readonly code?: Code
+  /** Issued at once, whatever its method would do; a config may occur several times. */
+  readonly trials?: readonly NewTrial[]
 }
 
 const PROJECT = `
   insert into projects (name) values ($1) on conflict (name) do update set name = excluded.name returning id`
 
+const EXPERIMENT = `
+  insert into experiments (id, project_id, name, kind) values ($1, $2, $3, 'sweep') on conflict (id) do nothing`
+
 const INSERT = `
-  with experiment as (
-    insert into experiments (id, project_id, name, kind) values ($1, $2, $3, 'sweep')),
-  definition as (
+  with definition as (
     insert into sweep_definitions (sweep_id, document, source, file, workdir, code, snapshot)
-    values ($1, $4, $5, $6, $7, $26, $27))
+    values ($1, $3, $4, $5, $6, $25, $26))
   insert into sweeps (id, name, method, metric_name, metric_goal, metric_target, metric_summary, priority, parallelism,
     seed, queue, shape, shape_key, retry_max, retry_lost_max, budget_trials, budget_wall_ms, budget_gpu_seconds,
     share_pass, objectives, constraints, launcher)
-  values ($1, $3, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23,
+  values ($1, $2, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
     -- A newcomer starts level with the others; from 0 it would win every tie until it had caught up.
-    coalesce((select min(share_pass) from sweeps where ended_at is null), 0), $24, $25, $28)`
+    coalesce((select min(share_pass) from sweeps where ended_at is null), 0), $23, $24, $27)`
 
-/** Stores a sweep in state `running` with fact 1. Budget, parallelism and priority come from the document. */
+/**
+ * Stores a sweep in state `running` with fact 1 and its first trials. Budget, parallelism and priority come from the
+ * document.
+ * @throws SweepError `conflict` when there is a sweep of this id
+ */
 export async function createSweep(database: Database, sweep: NewSweep): Promise<SweepRecord> {
   const { id, document } = sweep
   const name = plainText(sweep.name)
@@ -63,9 +71,11 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
       })
     }
     const project = await tx.query<{ id: number }>(PROJECT, [plainText(document.project)])
+    // Whoever stores the same id at the same time waits here.
+    const { rowCount } = await tx.query(EXPERIMENT, [id, project.rows[0]?.id, name])
+    if (rowCount !== 1) throw new SweepError('conflict', `there is a sweep ${id} already`)
     await tx.query(INSERT, [
       id,
-      project.rows[0]?.id,
       name,
       jsonText(document),
       plainText(sweep.source),
@@ -96,7 +106,8 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
     const change = await SweepChange.begin(tx, id)
     if (change === undefined) throw new Error(`sweep ${id} vanished while it was stored`)
     change.fact({ kind: 'sweep-created', seed: document.seed })
-    await change.store(tx)
+    if (sweep.trials === undefined || sweep.trials.length === 0) await change.store(tx)
+    else await issueFirst(tx, change, sweep.trials)
   })
   const stored = await getSweep(database, id)
   if (stored === undefined) throw new SweepError('not-found', `There is no sweep ${id}.`)

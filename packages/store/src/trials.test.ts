@@ -204,3 +204,24 @@ test('a config keeps what JSON can say; NUL and lone surrogates become the repla
   expect(stored?.config).toEqual({ ...config, bad: 'x\ufffdy\ufffdz' })
   expect(stored?.reason).toBe('odd \ufffd reason')
 })
+
+test('a replicate is issued once: as the next one of its config, and never a second time', async () => {
+  const { database } = fixture
+  const sweep = await ownedSweep(database)
+  const ask = async (...replicates: number[]) => {
+    const trials = replicates.map((replicate) => ({ ...trial(1), replicate }))
+    const { created, refused } = await createTrials(database, {
+      ...{ sweepId: sweep.id, ownerEpoch: sweep.ownerEpoch, basis: 1, trials },
+    })
+    return [created.length, refused.length]
+  }
+  expect(await ask(0, 1)).toEqual([2, 0])
+  // What a controller that had died asks for again, and what would leave one out.
+  expect(await ask(0, 1)).toEqual([0, 2])
+  expect(await ask(3)).toEqual([0, 1])
+  expect(await ask(2)).toEqual([1, 0])
+  const both = await Promise.all([ask(3), ask(3)])
+  expect(both.map(([created]) => created).sort()).toEqual([0, 1])
+  const rows = await listTrials(database, { sweepId: sweep.id })
+  expect(rows.map(({ replicate }) => replicate)).toEqual([0, 1, 2, 3])
+})

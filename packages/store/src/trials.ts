@@ -22,6 +22,8 @@ export interface NewTrial {
   readonly config: Config
   readonly source: 'sampler' | 'user'
   readonly reason: string
+  /** How many trials should have the config before this one; refused as a duplicate when it is another number. */
+  readonly replicate?: number
   /** Index of the suggestion among the sampler's own. */
   readonly draw?: number
   /** The trial of this sweep whose newest checkpoint it goes on from. */
@@ -99,6 +101,14 @@ export async function enqueueConfig(
     await issue.store(tx, 0)
     return { result: 'created', number: attempt.number, attempt: { ...attempt, tickets: 0 } }
   })
+}
+
+/** Issues the first configs of a sweep within the transaction that makes it, and stores the change; the controller makes the tickets. */
+export async function issueFirst(tx: Queryable, change: SweepChange, trials: readonly NewTrial[]): Promise<void> {
+  const issue = new Issue(change, new Map(), change.sweep.fact_seq + 1, true)
+  for (const [index, trial] of trials.entries()) issue.add(trial, index)
+  if (issue.refused.length > 0) throw new Error(`the budget of sweep ${change.sweep.id} is below its first trials`)
+  await issue.store(tx, 0)
 }
 
 const ISSUED = {
@@ -187,7 +197,8 @@ class Issue {
     const { sweep } = this.#change
     const hash = configHash(trial.config)
     const before = this.#issued.get(hash)
-    if (before !== undefined && !this.#repeat) {
+    const isExpected = trial.replicate !== undefined && trial.replicate === (before?.replicate ?? -1) + 1
+    if (before !== undefined && !this.#repeat && !isExpected) {
       this.refused.push({ index, why: 'duplicate', number: before.number })
       return
     }

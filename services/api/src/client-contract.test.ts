@@ -1,5 +1,5 @@
 import { type Client, createClient } from '@sweep/client/client'
-import type { SweepId } from '@sweep/spec/ids'
+import { SweepId } from '@sweep/spec/ids'
 import {
   AgentList,
   FactPage,
@@ -86,6 +86,28 @@ describe('what the client gets has the shape that the schemas say', () => {
       workdir: '/tmp/digits',
     })
     await expect(client.createSweep(warm([other.sweep.id]))).rejects.toMatchObject({ code: 'invalid-document' })
+  })
+
+  test('a sweep may bring its id and its first configs; a second one of that id is refused', async () => {
+    const source = 'parameters: {lr: {min: 0.0, max: 1.0}, kind: {values: [a, b]}}\ncommand: [true]\nmethod: random\n'
+    const body = { id: '0wn1d00000', source, workdir: '/', configs: [{ lr: 0.5, kind: 'b' }] } as const
+    const given = { ...body, id: SweepId.parse(body.id), configs: [...body.configs] }
+    expect((await client.createSweep(given)).sweep).toMatchObject({ id: given.id, trials: { queued: 1 } })
+    expect(await client.getTrial(given.id, 1)).toMatchObject({ config: { lr: 0.5, kind: 'b' }, source: 'user' })
+    await expect(client.createSweep(given)).rejects.toMatchObject({ code: 'conflict' })
+    const wrong = (configs: { lr: number | string; kind: string }[], cap = '') =>
+      client.createSweep({ ...given, id: undefined, source: source + cap, configs })
+    const [half, quarter] = [
+      { lr: 0.5, kind: 'b' },
+      { lr: 0.25, kind: 'b' },
+    ]
+    for (const [call, message] of [
+      [() => wrong([half, { lr: 'much', kind: 'a' }]), /^configs\[1\]: .*lr/],
+      [() => wrong([half, quarter, half]), /^configs\[2\] is the same config as configs\[0\]/],
+      [() => wrong([half, quarter], 'run_cap: 1\n'), /^configs\[1\] is more than the budget/],
+    ] as const) {
+      await expect(call()).rejects.toMatchObject({ code: 'invalid-request', message: expect.stringMatching(message) })
+    }
   })
 
   test('the leaderboard: best first, then what never had a finite value', async () => {

@@ -12,6 +12,8 @@ export interface ApiSettings {
   readonly allowedHosts: readonly string[]
   /** `loopback`: requests from this machine without a token may read everything, so that the page opens in a browser. */
   readonly anonymousRead: 'never' | 'loopback'
+  /** `loopback`: MLflow's clients on this machine may log without a token. */
+  readonly anonymousMlflow: 'never' | 'loopback'
   /** What agents are told: how often to report in, and for how long a silent one keeps its attempts. */
   readonly heartbeatMs: number
   readonly leaseMs: number
@@ -43,6 +45,7 @@ const Variables = MonitorVariables.extend({
   SWEEP_PORT: whole.min(0).max(65535).default(4600),
   SWEEP_ALLOWED_HOSTS: z.string().default(''),
   SWEEP_ANONYMOUS_READ: z.enum(['never', 'loopback']).default('never'),
+  SWEEP_ANONYMOUS_MLFLOW: z.enum(['never', 'loopback']).default('never'),
   SWEEP_HEARTBEAT_MS: whole.min(50).max(600_000).default(5000),
   SWEEP_LEASE_MS: whole.min(100).max(3_600_000).default(30_000),
   SWEEP_REQUEST_TIMEOUT_MS: whole.min(100).max(3_600_000).default(30_000),
@@ -64,6 +67,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     port: found.SWEEP_PORT,
     allowedHosts: found.SWEEP_ALLOWED_HOSTS.split(/[\s,]+/).filter((name) => name !== ''),
     anonymousRead: found.SWEEP_ANONYMOUS_READ,
+    anonymousMlflow: found.SWEEP_ANONYMOUS_MLFLOW,
     heartbeatMs: found.SWEEP_HEARTBEAT_MS,
     leaseMs: found.SWEEP_LEASE_MS,
     requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,

@@ -31,13 +31,16 @@ import { addBodyTimeout } from './http/body-timeout.ts'
 import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
 import { addErrorHandler, sendError } from './http/error-handler.ts'
 import { addGuards, hostName } from './http/guards.ts'
+import { addMlflowRoutes } from './mlflow/mlflow-routes.ts'
 import { ApiMonitoring } from './monitoring/api-monitoring.ts'
 import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
 import { ObjectJanitor } from './objects/object-janitor.ts'
 import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
 import type { ApiSettings } from './settings.ts'
+import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
+import { addReportRoutes } from './sweeps/report-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
 import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
@@ -158,6 +161,8 @@ export async function buildApi(
       addImportanceRoutes(routes, context)
       addRunHealthRoutes(routes, context)
       addWebhookRoutes(routes, context)
+      addReportRoutes(routes, context)
+      addConfirmRoutes(routes, context)
       addTrialRoutes(routes, context)
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
@@ -170,6 +175,7 @@ export async function buildApi(
     },
     { prefix: '/api/v1' },
   )
+  addMlflowRoutes(app, context)
   addMonitoringRoutes(app, context)
   await addPageRoutes(app)
   app.addHook('preClose', async () => {

@@ -216,3 +216,15 @@ test('of many trials as many as are wanted are looked at, evenly over their orde
   const gaps = kept.slice(1).map((number, index) => number - kept[index]!)
   expect([Math.min(...gaps), Math.max(...gaps)]).toEqual([3, 4])
 })
+
+test.each(IMPORTANCE_METHODS)('%s judges losses as large as numbers go, and as small', (method) => {
+  const shares = sharesOf(known, method)
+  for (const factor of [2 ** 1000, 2 ** -900]) {
+    const trials = known.trials.map((trial) => ({ ...trial, value: (trial.value ?? 0) * factor }))
+    for (const [name, share] of Object.entries(sharesOf({ ...known, trials }, method)))
+      expect(share).toBeCloseTo(shares[name]!, 9)
+  }
+  const withHuge = [...known.trials, { ...known.trials[0]!, number: known.trials.length + 1, value: 1e308 }]
+  for (const share of Object.values(sharesOf({ ...known, trials: withHuge }, method)))
+    expect(Number.isFinite(share)).toBe(true)
+})

@@ -46,7 +46,7 @@ const FEWEST_TRIALS = 4
  */
 export function importanceOf(points: SweepPoints, options: ImportanceOptions): Importance {
   const { method } = options
-  const table = tableOf(points, options.mostTrials)
+  const table = withinSquares(tableOf(points, options.mostTrials))
   const { losses, axes, constants, level, leftOut } = table
   const isFlat = losses.every((loss) => loss === losses[0])
   const canBeJudged = losses.length >= FEWEST_TRIALS && !isFlat
@@ -66,6 +66,15 @@ export function importanceOf(points: SweepPoints, options: ImportanceOptions): I
     level,
     leftOut,
   }
+}
+
+/** No method asks for the unit of the losses, but all square them: 1e308 would be too large for that, 1e-200 too small. */
+function withinSquares(table: Table): Table {
+  const largest = table.losses.reduce((most, loss) => Math.max(most, Math.abs(loss)), 0)
+  if (largest === 0 || (largest < 1e75 && largest > 1e-75)) return table
+  // A power of two takes nothing from the digits.
+  const unit = 2 ** Math.floor(Math.log2(largest))
+  return { ...table, losses: table.losses.map((loss) => loss / unit) }
 }
 
 function findingsOf(table: Table, { method, seed = 0, trees = 64 }: ImportanceOptions): Findings {

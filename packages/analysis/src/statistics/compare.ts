@@ -38,7 +38,7 @@ export interface CompareOptions {
 }
 
 /** With fewer no test has the power to find anything but the largest differences. */
-const FEWEST_SEEDS = 5
+export const FEWEST_SEEDS = 5
 const CONFIDENCE = 0.95
 
 /**

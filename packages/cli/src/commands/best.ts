@@ -10,7 +10,7 @@ import { EXIT } from '../exit-codes.ts'
 import { loadFront } from '../leaderboard-rows.ts'
 import { resolveSweep } from '../names.ts'
 import type { Cell } from '../output.ts'
-import { configText, shortNumber, varyingConfig } from '../present.ts'
+import { configText, intervalText, shortNumber, varyingConfig } from '../present.ts'
 import { escapeLines } from '../terminal/terminal-text.ts'
 
 export const command: Command = {
@@ -18,6 +18,8 @@ export const command: Command = {
     const client = await context.client()
     const sweep = await client.getSweep(await resolveSweep(context, client, args[0] ?? ''))
     const isCommandOnly = options.flag('command') && !context.isMachineReadable
+    // One good run is luck where there are several: the best config is that of the best mean.
+    if (sweep.document.replicates !== undefined) return printBestMean(context, client, sweep, isCommandOnly)
     return sweep.objectives === undefined
       ? printBest(context, sweep, isCommandOnly)
       : printFront(context, client, sweep, isCommandOnly)
@@ -36,14 +38,44 @@ async function printBest(context: CliContext, sweep: SweepDetail, isCommandOnly:
     ['sweep', sweep.id],
     ['trial', best.trial],
     [sweep.metric?.name ?? 'value', best.value],
-    ...Object.entries(best.config).map(([name, value]): [string, Cell] => [
-      name,
-      typeof value === 'object' ? JSON.stringify(value) : value,
-    ]),
+    ...configFields(best.config),
     ['command', line],
   ]
   await context.printRecord({ sweep: sweep.id, ...best, command: line }, fields, `${sweep.id}-${best.trial}`)
   return EXIT.ok
+}
+
+async function printBestMean(
+  context: CliContext,
+  client: Client,
+  sweep: SweepDetail,
+  isCommandOnly: boolean,
+): Promise<number> {
+  const { metric, seeds, rows } = await client.configs(sweep.id, 1)
+  const [best] = rows
+  if (best === undefined || best.mean === null) return tellNothing(context, sweep)
+  const command = await lineOf(context, sweep, best.config)
+  if (isCommandOnly) {
+    printLines(context, [command])
+    return EXIT.ok
+  }
+  const fields: (readonly [string, Cell])[] = [
+    ['sweep', sweep.id],
+    ['trials', best.trials.join(',')],
+    [`mean ${metric.name}`, intervalText(best)],
+    ['runs', `${best.runs} of ${seeds}`],
+    ...configFields(best.config),
+    ['command', command],
+  ]
+  await context.printRecord({ sweep: sweep.id, ...best, command }, fields, `${sweep.id}-${best.trials[0]}`)
+  return EXIT.ok
+}
+
+function configFields(config: Config): [string, Cell][] {
+  return Object.entries(config).map(([name, value]) => [
+    name,
+    typeof value === 'object' ? JSON.stringify(value) : value,
+  ])
 }
 
 /** With several objectives the best are those that no other trial beats, in the order of the first objective. */

@@ -1,4 +1,5 @@
 import type { Command } from '../command.ts'
+import { printConfigs } from '../config-rows.ts'
 import { loadLeaderboard, printLeaderboard, readTrialStates } from '../leaderboard-rows.ts'
 import { resolveSweep } from '../names.ts'
 
@@ -8,6 +9,10 @@ export const command: Command = {
     const states = readTrialStates(options.list('state'))
     const client = await context.client()
     const sweep = await client.getSweep(await resolveSweep(context, client, args[0] ?? ''))
+    if (sweep.document.replicates !== undefined && !options.flag('trials')) {
+      await printConfigs(context, await client.configs(sweep.id, Number.isFinite(limit) ? limit : undefined), sweep)
+      return undefined
+    }
     const rows = await loadLeaderboard(client, sweep.id, limit, states)
     await printLeaderboard(context, rows, sweep)
     if (rows.length === 0) context.say(`No trials yet; \`sweep why ${sweep.id}\` says what it waits for.`)

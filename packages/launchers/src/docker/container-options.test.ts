@@ -103,6 +103,22 @@ test('the server’s address is told only where it leads to the server', () => {
   expect(url('http://sweep.lab:4600', 'none')).toBeUndefined()
 })
 
+test('nor are MLflow’s clients, unless the user has named a server of theirs', () => {
+  const address = 'http://127.0.0.1:4600'
+  const told = {
+    MLFLOW_TRACKING_URI: address,
+    MLFLOW_TRACKING_TOKEN: 't',
+    MLFLOW_RUN_ID: 'r',
+    MLFLOW_EXPERIMENT_ID: 'e',
+  }
+  const env = (given: Record<string, string>, network: string) =>
+    options({ env: { SWEEP_URL: address, ...given } }, { network }).env
+  expect(Object.keys(env(told, 'bridge')).filter((name) => name.startsWith('MLFLOW'))).toEqual([])
+  expect(env(told, 'host')).toMatchObject(told)
+  const own = { ...told, MLFLOW_TRACKING_URI: 'http://mlflow.lab:5000' }
+  expect(env(own, 'bridge')).toMatchObject(own)
+})
+
 test('the image’s PYTHONPATH stays behind ours, unless the sweep sets its own', () => {
   const facts = { imageEnv: ['PATH=/bin', 'PYTHONPATH=/opt/lib'] }
   expect(options({}, {}, facts).env['PYTHONPATH']).toBe('/sdk:/opt/lib')

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Container } from '@sweep/spec/document/sweep-document'
 import type { ContainerCreateOptions, MountSettings } from 'dockerode'
+import { forgetServer } from '../forget-server.ts'
 import type { BoundGpu, LaunchSpec } from '../launcher.ts'
 
 /** What our containers are found by again: the agent's id, and the attempt's. */
@@ -101,8 +102,8 @@ function containerEnv(spec: LaunchSpec, { container, imageEnv, user }: Container
   if (imagePath && env['PYTHONPATH'] !== undefined && env['PYTHONPATH'] === spec.sdkFolder) {
     env['PYTHONPATH'] = `${env['PYTHONPATH']}:${imagePath}`
   }
-  if (!isReachable(env['SWEEP_URL'], container.network)) delete env['SWEEP_URL']
-  return { ...env, ...gpuVariables(spec.gpus) }
+  const told = isReachable(env['SWEEP_URL'], container.network) ? env : forgetServer(env)
+  return { ...told, ...gpuVariables(spec.gpus) }
 }
 
 /** Whether the server can be reached from inside: not by this host's own address, unless they share that. */

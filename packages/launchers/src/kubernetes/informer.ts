@@ -27,6 +27,8 @@ export interface InformerOptions<T> {
   readonly onChange: (object: T, isGone: boolean) => void
   /** All that there is has been told: what is not known now does not exist. */
   readonly onListed: () => void
+  /** The cluster tells what changes from now on; told each time that it can be asked again. */
+  readonly onWatching?: () => void
   /** The cluster can't be asked; told each time. */
   readonly onTrouble: (error: unknown) => void
 }
@@ -106,6 +108,7 @@ export class Informer<T extends Named> {
     }
     const signal = AbortSignal.any([this.#closed.signal, AbortSignal.timeout(WATCH_S * 1000 + WATCH_MARGIN_MS)])
     const stream = await client.stream(path, query, signal)
+    this.#options.onWatching?.()
     stream.setEncoding('utf8')
     let rest = ''
     for await (const chunk of stream) {

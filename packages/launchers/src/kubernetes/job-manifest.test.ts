@@ -91,7 +91,11 @@ test('the program finds its run folder, its parameters and the SDK in the pod', 
   const { container, template } = made({ env: { ...SPEC.env, PYTHONPATH: '/opt/sweep/python/:/lib/mine' } })
   expect(container['command']).toEqual(['python3', 'train.py', `--params=${POD_RUN_FOLDER}/params.json`])
   expect(variables(container)).toEqual({
-    ...{ SWEEP_ID: 'abcdefghjk', PARAM_lr: '0.1', PYTHONPATH: '/sweep/files:/lib/mine' },
+    ...{
+      SWEEP_ID: 'abcdefghjk',
+      PARAM_lr: '0.1',
+      PYTHONPATH: '/sweep/files:/sweep/files/sweep_tracking.zip:/lib/mine',
+    },
     ...{ SWEEP_RUN_DIR: '/sweep/run', SWEEP_PARAMS: '/sweep/run/params.json' },
     ...{ SWEEP_METRICS: '/dev/stdout', SWEEP_REPORT: 'stdout' },
     SWEEP_TOKEN: { secretKeyRef: { name: 'sweep-abcdefghjk-12-1-3', key: 'token' } },
@@ -102,7 +106,11 @@ test('the program finds its run folder, its parameters and the SDK in the pod', 
 })
 
 test('the secret is owned by its Job, and holds what must not be in the pod’s own text', () => {
-  const secret = secretManifest(SPEC, { params: '{"lr": 0.1}', sdk: 'import os' }, 'uid-1')
+  const secret = secretManifest(
+    SPEC,
+    { params: '{"lr": 0.1}', sdk: { sweep: 'import os', tracking: Buffer.from('zip') } },
+    'uid-1',
+  )
   const decoded = Object.entries(secret['data'] as Record<string, string>).map(([key, text]) => [
     key,
     Buffer.from(text, 'base64').toString(),
@@ -110,6 +118,7 @@ test('the secret is owned by its Job, and holds what must not be in the pod’s 
   expect(Object.fromEntries(decoded)).toEqual({
     'params.json': '{"lr": 0.1}',
     'sweep.py': 'import os',
+    'sweep_tracking.zip': 'zip',
     token: 'swp_trial_1',
   })
   expect(secret['metadata']).toMatchObject({
@@ -126,6 +135,19 @@ test('what this host knows of devices, homes and addresses stays here', () => {
   expect(variables(made({ env: { SWEEP_URL: 'https://sweep.lan' } }).container)).toMatchObject({
     SWEEP_URL: 'https://sweep.lan',
   })
+})
+
+test('MLflow’s clients get the token as the program does, out of the secret, and only where the server can be reached', () => {
+  const told = { MLFLOW_TRACKING_TOKEN: 'swp_trial_1', MLFLOW_RUN_ID: 'r', MLFLOW_EXPERIMENT_ID: 'e' }
+  const env = (url: string) => ({ ...SPEC.env, ...told, SWEEP_URL: url, MLFLOW_TRACKING_URI: url })
+  const far = made({ env: env('https://sweep.lan') })
+  expect(variables(far.container)).toMatchObject({
+    ...{ MLFLOW_TRACKING_URI: 'https://sweep.lan', MLFLOW_RUN_ID: 'r' },
+    MLFLOW_TRACKING_TOKEN: { secretKeyRef: { name: 'sweep-abcdefghjk-12-1-3', key: 'token' } },
+  })
+  expect(JSON.stringify(far.job)).not.toContain('swp_trial_1')
+  const near = Object.keys(variables(made({ env: env('http://127.0.0.1:4600') }).container))
+  expect(near.filter((name) => name.startsWith('MLFLOW'))).toEqual([])
 })
 
 test('a trial that wants no GPU is shown none', () => {

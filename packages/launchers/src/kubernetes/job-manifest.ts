@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import type { Json } from '@sweep/spec/number'
+import { forgetServer } from '../forget-server.ts'
 import type { LaunchSpec } from '../launcher.ts'
 import type { Job } from './objects.ts'
 import type { Limits } from './pod-cause.ts'
+import type { SdkFiles } from './read-sdk.ts'
 
 export type Manifest = { readonly [key: string]: Json }
 
@@ -24,8 +26,9 @@ const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name'
 
 /** The run folder as the program sees it, empty but for `params.json`; it goes with the pod. */
 export const POD_RUN_FOLDER = '/sweep/run'
-/** Read only: params.json and sweep.py. */
+/** Read only: params.json and the SDK. */
 const POD_FILES_FOLDER = '/sweep/files'
+const TRACKING_FILE = 'sweep_tracking.zip'
 
 /** A pod on a node that falls silent is given up after this, where Kubernetes itself would wait for 300 s. */
 const NODE_SILENT_S = 60
@@ -41,8 +44,8 @@ export interface ServerVersion {
 
 export interface JobFiles {
   readonly params: string
-  /** Text of `sweep.py`; undefined where it was not found. */
-  readonly sdk: string | undefined
+  /** Undefined where it was not found. */
+  readonly sdk: SdkFiles | undefined
 }
 
 /** `sweep-<attempt>-<epoch>`, as a DNS label whatever the id: an attempt that is claimed again gets another Job. */
@@ -107,7 +110,8 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
   const { labels, name } = identity(spec)
   const data = {
     'params.json': files.params,
-    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk }),
+    ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk.sweep }),
+    ...(files.sdk?.tracking === undefined ? {} : { [TRACKING_FILE]: files.sdk.tracking }),
     ...(spec.env['SWEEP_TOKEN'] === undefined ? {} : { token: spec.env['SWEEP_TOKEN'] }),
   }
   return {
@@ -119,7 +123,7 @@ export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string)
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: owner, controller: true }],
     },
     type: 'Opaque',
-    data: Object.fromEntries(Object.entries(data).map(([key, text]) => [key, Buffer.from(text).toString('base64')])),
+    data: Object.fromEntries(Object.entries(data).map(([key, bytes]) => [key, Buffer.from(bytes).toString('base64')])),
   }
 }
 
@@ -199,22 +203,24 @@ function verbatim(text: string): string {
 }
 
 /** Paths of this host mean nothing in the pod, and its devices are the cluster's to hand out. */
-const OF_THIS_HOST = new Set(['CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER', 'SWEEP_AGENT_HOME', 'SWEEP_TOKEN'])
+const OF_THIS_HOST = new Set(['CUDA_VISIBLE_DEVICES', 'CUDA_DEVICE_ORDER', 'SWEEP_AGENT_HOME'])
 const LOOPBACK = /^https?:\/\/(localhost|127\.[\d.]+|\[::1\])(:|\/|$)/
 
 function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[], secret: string): Manifest[] {
-  const { PYTHONPATH: pythonPath, ...given } = spec.env
+  const isNear = LOOPBACK.test(spec.env['SWEEP_URL'] ?? '')
+  const { PYTHONPATH: pythonPath, ...given } = isNear ? forgetServer(spec.env) : spec.env
+  // What is good for the trial is a secret, under whichever name; the user's own token for MLflow is not ours to keep.
+  const secrets = ['SWEEP_TOKEN', 'MLFLOW_TRACKING_TOKEN'].filter(
+    (name) => given[name] !== undefined && given[name] === spec.env['SWEEP_TOKEN'],
+  )
   const own = pythonPath?.split(':').filter((folder) => folder !== spec.sdkFolder) ?? []
   const values: Record<string, string> = {
     ...Object.fromEntries(
       Object.entries(given).filter(
-        ([name, value]) =>
-          !OF_THIS_HOST.has(name) &&
-          /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name) &&
-          !(name === 'SWEEP_URL' && LOOPBACK.test(value)),
+        ([name]) => !OF_THIS_HOST.has(name) && !secrets.includes(name) && /^[A-Za-z_][A-Za-z0-9_.-]*$/.test(name),
       ),
     ),
-    PYTHONPATH: [POD_FILES_FOLDER, ...own].join(':'),
+    PYTHONPATH: [POD_FILES_FOLDER, `${POD_FILES_FOLDER}/${TRACKING_FILE}`, ...own].join(':'),
     SWEEP_RUN_DIR: POD_RUN_FOLDER,
     SWEEP_PARAMS: `${POD_RUN_FOLDER}/params.json`,
     // Lines of JSON on the output are understood as well, for programs that append to this file by themselves.
@@ -226,14 +232,11 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
     // Some images show all GPUs of their node unless they are told not to.
     ...(spec.gpus?.length === 0 ? { CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'void' } : {}),
   }
-  const token =
-    spec.env['SWEEP_TOKEN'] === undefined
-      ? []
-      : [{ name: 'SWEEP_TOKEN', valueFrom: { secretKeyRef: { name: secret, key: 'token' } } }]
+  const tokens = secrets.map((name) => ({ name, valueFrom: { secretKeyRef: { name: secret, key: 'token' } } }))
   return [
     ...template.filter(({ name }) => !Object.hasOwn(values, String(name))),
     ...Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) })),
-    ...token,
+    ...tokens,
   ]
 }
 

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest, type RequestOptions } from 'node:https'
 import type { KubeConfig } from '@kubernetes/client-node'
+import type { Json } from '@sweep/spec/number'
 import { z } from 'zod'
 import type { Manifest, ServerVersion } from './job-manifest.ts'
 import { Status } from './objects.ts'
@@ -29,9 +30,18 @@ export class KubeError extends Error {
   }
 }
 
+/** One step of RFC 6902. */
+export interface PatchStep {
+  readonly op: 'add' | 'replace' | 'test' | 'remove'
+  readonly path: string
+  readonly value?: Json
+}
+
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string>> | undefined
   readonly body?: Manifest | undefined
+  /** Of PATCH, in place of a body. */
+  readonly patch?: readonly PatchStep[] | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -66,7 +76,7 @@ export class KubeClient {
    * One call, answered with JSON.
    * @throws KubeError
    */
-  async call(method: 'GET' | 'POST' | 'DELETE', path: string, options: CallOptions = {}): Promise<unknown> {
+  async call(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, options: CallOptions = {}): Promise<unknown> {
     const deadline = AbortSignal.timeout(CALL_MS)
     const signal = options.signal === undefined ? deadline : AbortSignal.any([options.signal, deadline])
     const response = await this.#send(method, path, { ...options, signal })
@@ -92,15 +102,17 @@ export class KubeClient {
     }
   }
 
-  async #send(method: string, path: string, { query, body, signal }: CallOptions): Promise<IncomingMessage> {
+  async #send(method: string, path: string, { query, body, patch, signal }: CallOptions): Promise<IncomingMessage> {
     const url = new URL(this.server.replace(/\/+$/, '') + path)
     for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value)
     const options: RequestOptions = { method, headers: { accept: 'application/json' }, signal }
-    const text = body === undefined ? undefined : JSON.stringify(body)
+    const sent = patch ?? body
+    const text = sent === undefined ? undefined : JSON.stringify(sent)
     if (text !== undefined) {
       // Node announces no body of a DELETE by itself, and the server would orphan the pods of a Job.
       const length = { 'content-length': Buffer.byteLength(text) }
-      options.headers = { ...options.headers, 'content-type': 'application/json', ...length }
+      const type = patch === undefined ? 'application/json' : 'application/json-patch+json'
+      options.headers = { ...options.headers, 'content-type': type, ...length }
     }
     let response: IncomingMessage
     try {

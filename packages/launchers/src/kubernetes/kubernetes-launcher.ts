@@ -22,6 +22,7 @@ import { type KubeClient, KubeError } from './kube-client.ts'
 import { KubernetesRun } from './kubernetes-run.ts'
 import { namespacesOf, rememberNamespace } from './namespaces.ts'
 import { Job } from './objects.ts'
+import { readSdk } from './read-sdk.ts'
 
 /** An API server that is restarted is back in less; after this the attempt is given to another agent. */
 const UNANSWERED_MS = 60_000
@@ -201,5 +202,5 @@ function readFiles({ runFolder, sdkFolder }: LaunchSpec) {
   if (Buffer.byteLength(params) > MOST_FILE_BYTES / 2) {
     throw new TooLong('The parameters are too long for a Secret of Kubernetes: at most 512 KiB of JSON.')
   }
-  return { params, sdk: sdkFolder === undefined ? undefined : readFileSync(join(sdkFolder, 'sweep.py'), 'utf8') }
+  return { params, sdk: sdkFolder === undefined ? undefined : readSdk(sdkFolder) }
 }

@@ -21,7 +21,8 @@ function sampleOf(
 
 test('the gradient is that of the value, with choices and inactive parameters', () => {
   const rng = rngFor(2, 0)
-  const sample = sampleOf([false, true, false, true], 12, () => rng.normal(), 0.2)
+  const variances = Float64Array.from({ length: 12 }, (_, i) => i / 12)
+  const sample = { ...sampleOf([false, true, false, true], 12, () => rng.normal(), 0.2), variances }
   const objective = negativeLogPosterior(sample)
   for (let repeat = 0; repeat < 5; repeat += 1) {
     const logs = Float64Array.from({ length: 7 }, () => -1 + rng.normal())

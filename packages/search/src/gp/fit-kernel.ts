@@ -11,6 +11,8 @@ export interface Sample {
   readonly points: readonly Float64Array[]
   /** With mean 0 and variance 1, more or less. */
   readonly targets: Float64Array
+  /** Variance of each target beside the noise that all have, such as that of a mean of few runs; none when absent. */
+  readonly variances?: Float64Array | undefined
 }
 
 /** More steps gain nothing that a suggestion shows, and neither do smaller gains. */
@@ -48,7 +50,7 @@ function parametersOf(logs: Float64Array): KernelParameters {
  * Minus the log of marginal likelihood times priors, up to a constant, by the logs of lengthscales, additive and joint
  * variance and noise, in this order.
  */
-export function negativeLogPosterior({ isChoice, points, targets }: Sample): Objective {
+export function negativeLogPosterior({ isChoice, points, targets, variances }: Sample): Objective {
   const n = points.length
   const d = isChoice.length
   // Pair after pair, (1, 0), (2, 0), (2, 1), ...; the axes of a pair side by side.
@@ -85,7 +87,7 @@ export function negativeLogPosterior({ isChoice, points, targets }: Sample): Obj
         jointSlopes![i]![j] = joint * maternSlope(q, decay)
         row[j] = additiveParts![i]![j]! + jointParts![i]![j]! + MEAN_VARIANCE
       }
-      row[i] = additive + joint + noise + MEAN_VARIANCE
+      row[i] = additive + joint + noise + (variances?.[i] ?? 0) + MEAN_VARIANCE
     }
     return factor(covariance!)
   }

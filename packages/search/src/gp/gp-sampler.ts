@@ -11,6 +11,7 @@ import { type Axis, axisOf, encodeConfig } from '../space/axis.ts'
 import { byName } from '../space/quantile.ts'
 import { SearchRegion } from '../space/search-region.ts'
 import type { SpaceFillingState } from '../space-filling/space-filling-sampler.ts'
+import { excessVariances } from './excess-variances.ts'
 import { fitKernel, type Sample } from './fit-kernel.ts'
 import type { KernelParameters } from './kernel.ts'
 import { learnedTrials, shownRanks } from './learned-trials.ts'
@@ -147,14 +148,16 @@ interface Model {
 }
 
 function modelOf({ observations }: GpState, ranked: RankedTrials, { isChoice }: SearchRegion): Model {
-  const { points, losses } = learnedTrials(observations, ranked, MOST_KNOWN)
-  const { values: targets, unit } = targetsOf(losses)
-  const sample: Sample = { isChoice, points, targets }
+  const { points, losses, spreads } = learnedTrials(observations, ranked, MOST_KNOWN)
+  const { values: targets, unit, slopes } = targetsOf(losses)
+  const variances = excessVariances(spreads, slopes)
+  const sample: Sample = { isChoice, points, targets, variances }
   const fitted = shownRanks(points.length, MOST_FITTED)
   const kernel = fitKernel({
     isChoice,
     points: fitted.map((rank) => points[rank]!),
     targets: Float64Array.from(fitted, (rank) => targets[rank]!),
+    variances: Float64Array.from(fitted, (rank) => variances[rank]!),
   })
   const means = new Posterior(sample, kernel).fitted()
   const order = [...means.keys()].sort((a, b) => means[a]! - means[b]!)

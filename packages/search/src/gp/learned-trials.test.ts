@@ -56,3 +56,24 @@ test('of too many trials the best half of what is shown is shown whole, and the 
   expect(new Set(shownRanks(301, 300)).size).toBe(300)
   expect(Math.max(...shownRanks(100_000, 300))).toBeLessThan(100_000)
 })
+
+test('the standard error of a mean of several runs is learned with it, and forgotten with it', () => {
+  const facts: FactBody[] = [
+    created(1, { x: 0.1 }),
+    created(2, { x: 0.2 }),
+    { kind: 'trial-ended', trial: 1, state: 'completed', value: 1, spread: 0.25, reason: 'test' },
+    { kind: 'trial-ended', trial: 2, state: 'completed', value: 2, reason: 'test' },
+  ]
+  const settings = { goal: 'minimize' } as const
+  const told = facts.reduce((before, fact) => observe(before, axes, settings, fact), nothingObserved(settings))
+  expect(learnedTrials(told, new RankedTrials(told), 10).spreads).toEqual([0.25, 0])
+  const again = observe(told, axes, settings, { kind: 'trial-requeued', trial: 1, by: 'ann' })
+  const ended = observe(again, axes, settings, {
+    kind: 'trial-ended',
+    trial: 1,
+    state: 'completed',
+    value: 1,
+    reason: 'test',
+  })
+  expect(learnedTrials(ended, new RankedTrials(ended), 10).spreads).toEqual([0, 0])
+})

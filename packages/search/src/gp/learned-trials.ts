@@ -6,6 +6,8 @@ import { find } from '../persistent/tree.ts'
 export interface LearnedTrials {
   readonly points: readonly Float64Array[]
   readonly losses: readonly number[]
+  /** Standard error of each loss, as far as it is known beside the noise that all have; 0 otherwise. */
+  readonly spreads: readonly number[]
 }
 
 /**
@@ -18,6 +20,7 @@ export function learnedTrials(observations: Observations, ranked: RankedTrials, 
   const median = ranked.at(ranked.compared >> 1)!.loss
   const points: Float64Array[] = []
   const losses: number[] = []
+  const spreads: number[] = []
   let worst = ranked.at(ranked.compared - 1)!.loss
   for (const rank of shownRanks(ranked.length, most)) {
     const { trial, place, loss } = ranked.at(rank)!
@@ -28,8 +31,9 @@ export function learnedTrials(observations: Observations, ranked: RankedTrials, 
     worst = Math.max(worst, learned)
     points.push(point)
     losses.push(learned)
+    spreads.push(place === 'compared' ? (find(observations.spreads, trial) ?? 0) : 0)
   }
-  return { points, losses }
+  return { points, losses, spreads }
 }
 
 /** All ranks, or where they are too many the best half of `most`, and as many spread evenly over the others. */

@@ -41,21 +41,25 @@ function solve(matrix: readonly (readonly number[])[], b: readonly number[]): nu
   return x
 }
 
-test('it predicts what a dense solve predicts', () => {
-  const sample = sampleOf(15)
-  const { points, targets } = sample
-  const matrix = points.map((a, i) => points.map((b, j) => covariance(a, b) + (i === j ? kernel.noise : 0)))
-  const posterior = new Posterior(sample, kernel)
-  const rng = rngFor(1, 1)
-  for (let repeat = 0; repeat < 10; repeat += 1) {
-    const point = randomPoint(rng)
-    const cross = points.map((other) => covariance(point, other))
-    const dot = (x: readonly number[]) => x.reduce((sum, value, i) => sum + value * cross[i]!, 0)
-    const { mean, deviation } = posterior.predict(point)
-    expect(mean).toBeCloseTo(dot(solve(matrix, [...targets])), 9)
-    expect(deviation ** 2).toBeCloseTo(covariance(point, point) - dot(solve(matrix, cross)), 9)
-  }
-})
+test.each([undefined, Float64Array.from({ length: 15 }, (_, i) => i / 10)])(
+  'it predicts what a dense solve predicts, with variances %j',
+  (variances) => {
+    const sample = { ...sampleOf(15), variances }
+    const { points, targets } = sample
+    const noiseAt = (i: number) => kernel.noise + (variances?.[i] ?? 0)
+    const matrix = points.map((a, i) => points.map((b, j) => covariance(a, b) + (i === j ? noiseAt(i) : 0)))
+    const posterior = new Posterior(sample, kernel)
+    const rng = rngFor(1, 1)
+    for (let repeat = 0; repeat < 10; repeat += 1) {
+      const point = randomPoint(rng)
+      const cross = points.map((other) => covariance(point, other))
+      const dot = (x: readonly number[]) => x.reduce((sum, value, i) => sum + value * cross[i]!, 0)
+      const { mean, deviation } = posterior.predict(point)
+      expect(mean).toBeCloseTo(dot(solve(matrix, [...targets])), 9)
+      expect(deviation ** 2).toBeCloseTo(covariance(point, point) - dot(solve(matrix, cross)), 9)
+    }
+  },
+)
 
 test('without noise it goes through the points, and is sure of them', () => {
   const sample = sampleOf(15)
@@ -68,7 +72,7 @@ test('without noise it goes through the points, and is sure of them', () => {
 })
 
 test('the fitted means are the predictions at the points', () => {
-  const sample = sampleOf(12)
+  const sample = { ...sampleOf(12), variances: Float64Array.from({ length: 12 }, (_, i) => i / 5) }
   const posterior = new Posterior(sample, kernel)
   const fitted = posterior.fitted()
   for (const [i, point] of sample.points.entries()) expect(posterior.predict(point).mean).toBeCloseTo(fitted[i]!, 9)

@@ -13,6 +13,8 @@ export class Posterior {
   readonly #isChoice: readonly boolean[]
   readonly #points: Float64Array[] = []
   readonly #targets: number[] = []
+  /** Of each target, beside the noise. */
+  readonly #variances: number[] = []
   readonly #factor: Float64Array[] = []
   readonly #kernel: KernelParameters
   /** 1 / lengthscale^2. */
@@ -25,23 +27,24 @@ export class Posterior {
   #solved = new Float64Array(0)
   #slopes = new Float64Array(0)
 
-  constructor({ isChoice, points, targets }: Sample, kernel: KernelParameters) {
+  constructor({ isChoice, points, targets, variances }: Sample, kernel: KernelParameters) {
     this.#isChoice = isChoice
     this.#kernel = kernel
     this.#scales = kernel.lengthscales.map((lengthscale) => 1 / (lengthscale * lengthscale))
     this.#variance = kernel.additive + kernel.joint + MEAN_VARIANCE
-    for (const [i, point] of points.entries()) this.#push(point, targets[i]!)
+    for (const [i, point] of points.entries()) this.#push(point, targets[i]!, variances?.[i] ?? 0)
   }
 
   /** Takes in one more observation. */
   add(point: Float64Array, target: number): void {
-    this.#push(point, target)
+    this.#push(point, target, 0)
     this.#weights = undefined
   }
 
-  #push(point: Float64Array, target: number): void {
+  #push(point: Float64Array, target: number, variance: number): void {
     this.#points.push(point)
     this.#targets.push(target)
+    this.#variances.push(variance)
     const n = this.#points.length
     this.#slopes = new Float64Array(n * this.#isChoice.length)
     this.#cross = new Float64Array(n)
@@ -50,7 +53,7 @@ export class Posterior {
     // Points so close that their rows can't be told apart are taken for noisier than they are.
     for (let noise = this.#kernel.noise; ; noise *= 10) {
       const row = this.#cross.slice()
-      row[n - 1] = this.#variance + noise
+      row[n - 1] = this.#variance + noise + variance
       this.#factor[n - 1] = row
       if (factorRow(this.#factor, n - 1)) return
     }
@@ -93,7 +96,10 @@ export class Posterior {
   fitted(): Float64Array {
     const weights = this.#solvedTargets()
     // K (K + noise)^-1 y = y - noise (K + noise)^-1 y
-    return Float64Array.from(this.#targets, (target, i) => target - this.#kernel.noise * weights[i]!)
+    return Float64Array.from(
+      this.#targets,
+      (target, i) => target - (this.#kernel.noise + this.#variances[i]!) * weights[i]!,
+    )
   }
 
   /** @param wantsSlopes to be able to call `chain` with what is predicted */

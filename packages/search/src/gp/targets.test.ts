@@ -47,3 +47,15 @@ test('ties with the best leave the scale to the others, and the largest doubles 
   expect(values.every(Number.isFinite)).toBe(true)
   expect(targetsOf([0, 4 * Number.MIN_VALUE, 8 * Number.MIN_VALUE, 1e300]).values.every(Number.isFinite)).toBe(true)
 })
+
+test('slopes say how targets move with their losses', () => {
+  const list = [1, 1.5, 2, 3, 4, 9]
+  const { values, slopes } = targetsOf(list)
+  // Between two losses as far apart as this the mean and the deviation of all hardly change.
+  const near = [...list, 1.5 + 1e-6]
+  const moved = targetsOf(near)
+  expect((moved.values[6]! - moved.values[1]!) / 1e-6).toBeCloseTo(moved.slopes[1]!, 4)
+  expect([...slopes]).toEqual([...slopes].sort((a, b) => b - a))
+  expect(values).toHaveLength(6)
+  expect([...targetsOf([2, 2]).slopes]).toEqual([0, 0])
+})

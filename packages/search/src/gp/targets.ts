@@ -5,6 +5,8 @@ export interface Targets {
   readonly values: Float64Array
   /** What one unit of a target is as a loss, near the lowest loss. */
   readonly unit: number
+  /** By how much each target moves with its loss. */
+  readonly slopes: Float64Array
 }
 
 /**
@@ -24,6 +26,7 @@ export function targetsOf(losses: readonly number[]): Targets {
   const values = Float64Array.from(above, (half) => exactLog(1 + Math.min(half / median, Number.MAX_VALUE)))
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length
   const deviation = Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)
-  if (deviation === 0) return { values: values.fill(0), unit: 0 }
-  return { values: values.map((value) => (value - mean) / deviation), unit: 2 * median * deviation }
+  if (deviation === 0) return { values: values.fill(0), unit: 0, slopes: new Float64Array(values.length) }
+  const slopes = Float64Array.from(above, (half) => 1 / (2 * (median + half) * deviation))
+  return { values: values.map((value) => (value - mean) / deviation), unit: 2 * median * deviation, slopes }
 }

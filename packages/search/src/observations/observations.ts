@@ -32,6 +32,8 @@ export interface Observations {
   /** Trials that have shown nothing so far, by number. */
   readonly pending: Tree<undefined>
   readonly sides: SideLosses
+  /** By trial, the standard error of its loss, where it is a mean of several runs. */
+  readonly spreads: Tree<number>
 }
 
 /** The losses of all objectives; undefined where there is one. */
@@ -62,6 +64,7 @@ export function nothingObserved({ levels }: SamplerSettings): Observations {
     failed: undefined,
     pending: undefined,
     sides: undefined,
+    spreads: undefined,
   }
 }
 
@@ -133,7 +136,11 @@ function ended(before: Observations, fact: FactOf<'trial-ended'>, settings: Samp
     const trials = insert(cleared.trials, trial, 0, NOTHING_SHOWN)
     return shown({ ...cleared, trials }, trial, { level: INFEASIBLE, loss: violation, losses: undefined })
   }
-  if (state === 'completed' && hasNumbers) return shown(before, trial, { level: FULL, loss, losses })
+  if (state === 'completed' && hasNumbers) {
+    const { spread } = fact
+    const spreads = spread === undefined ? before.spreads : insert(before.spreads, trial, 0, spread)
+    return shown({ ...before, spreads }, trial, { level: FULL, loss, losses })
+  }
   if (state === 'pruned' && seen.shown.length > 0) return before
   if (state === 'pruned' && hasNumbers) return shown(before, trial, { level: BELOW_LEVELS, loss, losses })
   const cleared = forgotten(before, trial)
@@ -187,6 +194,7 @@ function forgotten(before: Observations, trial: number): Observations {
     failed: remove(before.failed, 0, trial),
     pending: remove(before.pending, trial),
     sides: remove(before.sides, trial),
+    spreads: remove(before.spreads, trial),
   }
 }
 

@@ -10,6 +10,7 @@ import { checkKubernetes, readKubernetes } from './read-kubernetes.ts'
 import { checkObjectives, readObjectives } from './read-objectives.ts'
 import { readParameters } from './read-parameters.ts'
 import { checkPbt, readPbt } from './read-pbt.ts'
+import { checkReplicates } from './read-replicates.ts'
 import { checkRequires, readRequires } from './read-requires.ts'
 import { readWarmStart } from './read-warm-start.ts'
 import type { Report } from './report.ts'
@@ -66,6 +67,7 @@ export function buildDocument(
     space,
     warmStart,
     earlyTerminate: early && readEarlyTerminate(early),
+    replicates: input.replicates,
     pbt: trainsPopulation(method) ? readPbt(input.pbt) : undefined,
     program: input.program,
     code: input.code,
@@ -144,6 +146,7 @@ function checkTogether(report: Report, input: SweepInput): void {
   if (early !== undefined) checkEarlyTerminate(report, early)
   checkObjectives(report, input)
   checkPbt(report, input)
+  checkReplicates(report, input)
   checkRequires(report, input)
   checkContainer(report, input)
   checkKubernetes(report, input)

@@ -60,6 +60,7 @@ const KEYS_BELOW: Readonly<Record<string, readonly string[]>> = {
   retry: Object.keys(SweepInput.shape.retry.unwrap().shape),
   budget: Object.keys(SweepInput.shape.budget.unwrap().shape),
   capture: ['stdout', 'patterns', 'regex', 'metric'],
+  replicates: Object.keys(SweepInput.shape.replicates.unwrap().shape),
   pbt: Object.keys(SweepInput.shape.pbt.unwrap().shape),
   kubernetes: Object.keys(KubernetesInput.shape),
   warm_start: Object.keys(SweepInput.shape.warm_start.unwrap().shape),

@@ -15,6 +15,7 @@ import {
   MOST_CONSTRAINTS,
   MOST_OBJECTIVES,
   MOST_PAST_RESULTS,
+  MOST_REPLICATES,
   POPULATION_METHODS,
 } from './sweep-document.ts'
 
@@ -194,6 +195,7 @@ const PbtInput = z.strictObject(
   { error: 'a map such as {population: 8, interval: 5}' },
 )
 
+const seedsError = { error: `a whole number from 2 to ${MOST_REPLICATES}` }
 const gpusError = { error: 'a whole number, or a share of one GPU such as 0.33' }
 
 const CaptureInput = z.strictObject(
@@ -252,6 +254,13 @@ export const SweepInput = z.strictObject(
       .describe('Bounds that the metrics of a trial must keep to for it to count.'),
     parameters: z.record(z.string(), ParameterInput, { error: 'a map of parameters' }).describe('The search space.'),
     early_terminate: EarlyTerminateInput.optional().describe('How bad trials are stopped early.'),
+    replicates: z
+      .strictObject(
+        { seeds: whole(2).max(MOST_REPLICATES, seedsError).describe('How many runs of each config, a trial each.') },
+        { error: 'a map such as {seeds: 5}' },
+      )
+      .optional()
+      .describe('Each config is run with several seeds, and judged by the mean; the budget counts trials.'),
     pbt: PbtInput.optional().describe('The population of method pbt.'),
     warm_start: WarmStartInput.optional().describe('What is known from before; methods that learn begin there.'),
     program: text(4000, 'the path of a script').optional().describe('The training script, ${program} in `command`.'),
@@ -384,6 +393,7 @@ export const WITHOUT_EFFECT: readonly string[] = [
 export const OWN_KEYS: readonly string[] = [
   'constraints',
   'pbt',
+  'replicates',
   'warm_start',
   'tags',
   'parallelism',

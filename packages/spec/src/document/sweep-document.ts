@@ -194,6 +194,16 @@ export const Budget = z.strictObject({
 })
 export type Budget = z.infer<typeof Budget>
 
+export const MOST_REPLICATES = 100
+
+/** Every config is run with so many seeds, a trial each; docs/search/replicates.md. */
+export const Replicates = z.strictObject({ seeds: z.int().min(1).max(MOST_REPLICATES) })
+export type Replicates = z.infer<typeof Replicates>
+
+/** The sweep whose best configs this one runs again, and the trials that had them, the best first. */
+export const Confirms = z.strictObject({ sweep: z.string(), trials: z.array(z.int().positive()).min(1) })
+export type Confirms = z.infer<typeof Confirms>
+
 /** How metrics are read from a program that does not use the SDK. */
 export const Capture = z.strictObject({
   /** `auto` understands `name=value`, `name: value` and JSON lines; `regex` uses only `patterns`. */
@@ -321,6 +331,10 @@ export const SweepDocument = z.strictObject({
   space: SearchSpace,
   warmStart: WarmStart.optional(),
   earlyTerminate: EarlyTerminate.optional(),
+  /** Absent: each config is run once. */
+  replicates: Replicates.optional(),
+  /** Of sweeps that `confirm` makes; no file can ask for it. */
+  confirms: Confirms.optional(),
   /** Of the methods that train a population. */
   pbt: Pbt.optional(),
   program: z.string().optional(),

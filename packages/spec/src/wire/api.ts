@@ -24,6 +24,8 @@ export const ErrorBody = z.strictObject({
 export type ErrorBody = z.infer<typeof ErrorBody>
 
 export const CreateSweep = z.strictObject({
+  /** Chosen by the caller, so that a call that is repeated can't make a second sweep; chosen by the server when absent. */
+  id: SweepId.optional(),
   /** The YAML text, at most 256 KiB. */
   source: z.string().max(262_144),
   /** Named in error positions. */
@@ -34,6 +36,8 @@ export const CreateSweep = z.strictObject({
   overrides: z.record(z.string(), Json).default({}),
   /** Where the code of the sweep is, as far as the document leaves it open; absent: in `workdir`. */
   code: Code.optional(),
+  /** Configs of the first trials, in their order; the sampler chooses what comes after them. */
+  configs: z.array(Config).max(1000).default([]),
 })
 export type CreateSweep = z.input<typeof CreateSweep>
 
@@ -89,6 +93,8 @@ export type SweepView = z.infer<typeof SweepView>
 export const SweepDetail = SweepView.extend({
   document: SweepDocument,
   source: z.string(),
+  /** What error positions in `source` call it. */
+  file: z.string().optional(),
   workdir: z.string(),
   code: Code,
 })
@@ -124,8 +130,21 @@ export const TrialView = z.strictObject({
 })
 export type TrialView = z.infer<typeof TrialView>
 
+/** What the newest confirmation of the sweep says of a trial's config; see `Confirmation`. */
+export const ConfirmedMean = z.strictObject({
+  sweep: SweepId,
+  metric: z.string(),
+  runs: z.int(),
+  mean: z.number().nullable(),
+  low: z.number().nullable(),
+  high: z.number().nullable(),
+  group: z.string(),
+})
+export type ConfirmedMean = z.infer<typeof ConfirmedMean>
+
 export const LeaderboardRow = TrialView.extend({
   rank: z.int().nullable(),
+  confirmed: ConfirmedMean.optional(),
   /** With several objectives: no feasible trial that has ended is better by one of them and as good by the others. */
   front: z.boolean().optional(),
   /** Rules that find something wrong with it now; absent when none does. */
@@ -256,7 +275,7 @@ export const WhoAmI = z.strictObject({
 export type WhoAmI = z.infer<typeof WhoAmI>
 
 /** `POST /validate`: everything that `POST /sweeps` checks, with nothing stored. */
-export const ValidateSweep = CreateSweep.omit({ workdir: true, code: true })
+export const ValidateSweep = CreateSweep.omit({ id: true, workdir: true, code: true, configs: true })
 export type ValidateSweep = z.input<typeof ValidateSweep>
 
 export const SweepValidated = z.strictObject({ document: SweepDocument, warnings: z.array(Warning) })

@@ -8,6 +8,7 @@ import { plainText } from '../json-text.ts'
 import { knownNames, nameIds, rememberNames } from '../metric-names.ts'
 import { insertBatches, type MetricBatch, queueCompactions } from '../metrics.ts'
 import { encodeLines, type Line } from '../points-codec.ts'
+import { type LoggedRequest, noteRequests } from './logged-requests.ts'
 import { mergeSummaries, Summaries } from './metric-summary.ts'
 
 const BATCHES_UNTIL_COMPACTED = 256
@@ -16,13 +17,15 @@ export interface RunBatch extends z.output<typeof MetricsBatch> {
   readonly runId: RunId
   /** Milliseconds since 1970, for points that name no time. */
   readonly now: number
+  /** Of what was logged, by a writer that does not number its batches; see logged-requests.ts. */
+  readonly fingerprint?: Buffer
 }
 
 export type BatchResult =
   /** `dropped`: values that were not stored because the run has too many names of metrics. */
   | { readonly result: 'taken'; readonly seq: number | null; readonly dropped: number }
   /** It was stored before. */
-  | { readonly result: 'repeated'; readonly seq: number }
+  | { readonly result: 'repeated'; readonly seq: number | null }
   /** Nothing is stored: batches after `seq` are missing. */
   | { readonly result: 'gap'; readonly seq: number }
   | { readonly result: 'deleted' | 'not-found' }
@@ -45,10 +48,12 @@ const RUNS = {
 }
 const STREAMS_ADD = {
   name: 'log-metrics-streams-add',
-  // By the key, as they are locked: two that add the same ones then wait for one another, not in a circle.
+  // By the key, as they are locked: two that add the same ones then wait for one another, not in a circle. The keys are
+  // found first: ordered by key and asked for by id, Postgres would read every run there is.
   text: `insert into run_streams (run_key, attempt_key)
          select key, nextval(pg_get_serial_sequence('attempts', 'key'))
-           from (select r.key from runs r where r.id = any($1) and r.deleted_at is null
+           from (select r.key from runs r
+                  where r.key = any(array(select key from runs where id = any($1) and deleted_at is null))
                     and not exists (select from run_streams s where s.run_key = r.key) order by r.key) missing
          on conflict do nothing`,
 }
@@ -96,11 +101,18 @@ async function store(
   const open = new Map(streams.rows.map((row) => [row.run_key, new OpenStream(row)]))
   for (const { run_key, writer, seq } of writers.rows) open.get(run_key)?.seqs.set(writer, seq)
   const byId = new Map(runs.rows.map((row) => [row.id, row]))
+  const requestOf = ({ runId, fingerprint }: RunBatch): LoggedRequest[] => {
+    const run = byId.get(runId)
+    return fingerprint === undefined || run === undefined || run.is_deleted ? [] : [{ runKey: run.key, fingerprint }]
+  }
+  const fresh = await noteRequests(tx, batches.flatMap(requestOf))
   const results = batches.map((batch): BatchResult => {
     const run = byId.get(batch.runId)
     const stream = run && open.get(run.key)
     if (run === undefined) return { result: 'not-found' }
     if (run.is_deleted || stream === undefined) return { result: 'deleted' }
+    const [request] = requestOf(batch)
+    if (request !== undefined && !fresh.take(request)) return { result: 'repeated', seq: null }
     return stream.take(batch, keys)
   })
   await write(tx, [...open.values()])

@@ -64,10 +64,15 @@ export const RUN_PARAMS = 'coalesce(r.params, t.config)'
 export const RUN_STARTED = 'coalesce(r.started_at, t.started_at)'
 export const RUN_ENDED = 'coalesce(r.ended_at, t.ended_at)'
 
-export const RUN_COLUMNS = `r.id, r.key, r.experiment_id, e.name as experiment, p.name as project, ${RUN_NAME} as name,
-  r.group_name, ${RUN_STATUS} as status, parent.id as parent_id, r.sweep_id, r.trial, t.state as trial_state,
-  ${RUN_PARAMS} as params, r.tags, r.created_by, r.created_at, ${RUN_STARTED} as started_at, ${RUN_ENDED} as ended_at,
-  r.deleted_at`
+export const RUN_COLUMNS = runColumns(RUN_PARAMS, 'r.tags')
+
+/** @param params, tags what is to be known of them, as SQL */
+export function runColumns(params: string, tags: string): string {
+  return `r.id, r.key, r.experiment_id, e.name as experiment, p.name as project, ${RUN_NAME} as name, r.group_name,
+    ${RUN_STATUS} as status, parent.id as parent_id, r.sweep_id, r.trial, t.state as trial_state, ${params} as params,
+    ${tags} as tags, r.created_by, r.created_at, ${RUN_STARTED} as started_at, ${RUN_ENDED} as ended_at, r.deleted_at`
+}
+
 export const RUN_TABLES = `runs r
   join experiments e on e.id = r.experiment_id
   join projects p on p.id = e.project_id

@@ -1,3 +1,4 @@
+import type { AttemptId } from '@sweep/spec/ids'
 import type { Database, Queryable } from '../database.ts'
 import { decodeColumn, decodeLines, type Line } from '../points-codec.ts'
 import { mergeSummaries, Summaries } from './metric-summary.ts'
@@ -110,27 +111,46 @@ const AT_ONCE = 50
  * @returns how many attempts had news, at most `limit`
  */
 export async function summariseRunning(database: Database, limit = 1000): Promise<number> {
-  const { rows } = await database.query<{ key: number; run_key: number }>(BEHIND, [limit])
-  for (let at = 0; at < rows.length; at += AT_ONCE) {
-    const some = rows.slice(at, at + AT_ONCE)
-    await database.tx(async (tx) => {
-      const known = await lockSummaries(
-        tx,
-        some.map(({ key }) => key),
-      )
-      const found = await tx.query<{ attempt_key: number; batch: number; points: Buffer }>(NEW_BATCHES, [
-        [...known.keys()],
-        [...known.values()].map(({ batches }) => batches),
-      ])
-      const attempts = some.map(({ key: attemptKey, run_key: runKey }) => ({
-        attemptKey,
-        runKey,
-        batches: found.rows
-          .filter((row) => row.attempt_key === attemptKey)
-          .map(({ batch, points }) => ({ batch, lines: decodeLines(points) })),
-      }))
-      await summarise(tx, known, attempts)
-    })
-  }
+  const { rows } = await database.query<BehindRow>(BEHIND, [limit])
+  for (let at = 0; at < rows.length; at += AT_ONCE) await catchUp(database, rows.slice(at, at + AT_ONCE))
   return rows.length
+}
+
+/** Of one attempt now, for those who want to find what they have just reported. */
+export async function summariseAttempt(database: Database, id: AttemptId): Promise<void> {
+  const { rows } = await database.query<BehindRow>(
+    {
+      name: 'summaries-behind-one',
+      text: `select a.key, a.run_key from attempts a left join metric_summaries s on s.attempt_key = a.key
+              where a.id = $1 and a.state = 'running' and a.batches > coalesce(s.batches, 0)`,
+    },
+    [id],
+  )
+  if (rows.length > 0) await catchUp(database, rows)
+}
+
+interface BehindRow {
+  readonly key: number
+  readonly run_key: number
+}
+
+async function catchUp(database: Database, some: readonly BehindRow[]): Promise<void> {
+  await database.tx(async (tx) => {
+    const known = await lockSummaries(
+      tx,
+      some.map(({ key }) => key),
+    )
+    const found = await tx.query<{ attempt_key: number; batch: number; points: Buffer }>(NEW_BATCHES, [
+      [...known.keys()],
+      [...known.values()].map(({ batches }) => batches),
+    ])
+    const attempts = some.map(({ key: attemptKey, run_key: runKey }) => ({
+      attemptKey,
+      runKey,
+      batches: found.rows
+        .filter((row) => row.attempt_key === attemptKey)
+        .map(({ batch, points }) => ({ batch, lines: decodeLines(points) })),
+    }))
+    await summarise(tx, known, attempts)
+  })
 }

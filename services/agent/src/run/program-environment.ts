@@ -1,6 +1,7 @@
 import { parameterVariables } from '@sweep/launchers/inherited-environment'
 import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
 import type { RunFolder } from '@sweep/launchers/run-folder'
+import { trialId } from '@sweep/spec/ids'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { type Held, visibleDevices } from '../slots/slot-table.ts'
 
@@ -35,6 +36,7 @@ export function programEnvironment(options: ProgramEnvironmentOptions): Record<s
     SWEEP_TOKEN: assignment.token,
     [HOME_TAG]: options.agentHome,
   }
+  tellMlflow(env, options)
   if (assignment.restore !== undefined) env['SWEEP_RESTORE'] = assignment.restore
   if (sdkFolder !== undefined) env['PYTHONPATH'] = env['PYTHONPATH'] ? `${sdkFolder}:${env['PYTHONPATH']}` : sdkFolder
   const devices = visibleDevices(held, assignment.shape)
@@ -44,4 +46,21 @@ export function programEnvironment(options: ProgramEnvironmentOptions): Record<s
     env['CUDA_DEVICE_ORDER'] ??= 'PCI_BUS_ID'
   }
   return env
+}
+
+/**
+ * Where MLflow's clients log: to the run of the trial. What the user says of it stands, and the empty address says that
+ * they are to be told nothing. See docs/tracking/mlflow.md.
+ */
+function tellMlflow(env: Record<string, string>, { assignment, url }: ProgramEnvironmentOptions): void {
+  if (env['MLFLOW_TRACKING_URI'] === '') delete env['MLFLOW_TRACKING_URI']
+  else if (env['MLFLOW_TRACKING_URI'] === undefined) {
+    env['MLFLOW_TRACKING_URI'] = url
+    env['MLFLOW_TRACKING_TOKEN'] = assignment.token
+    env['MLFLOW_RUN_ID'] = trialId(assignment.sweepId, assignment.trial)
+    env['MLFLOW_EXPERIMENT_ID'] = assignment.sweepId
+    // A client takes these before a token.
+    delete env['MLFLOW_TRACKING_USERNAME']
+    delete env['MLFLOW_TRACKING_PASSWORD']
+  }
 }

@@ -30,7 +30,7 @@ export function assignmentOf(
     sweepName: sweep.name,
     trial: claimed.trial,
     attempt: claimed.attempt,
-    seed: trialSeed(document.seed, claimed.trial),
+    seed: trialSeed(document, claimed.trial, claimed.replicate),
     config: claimed.config,
     space: document.space,
     ...(document.program === undefined ? {} : { program: document.program }),

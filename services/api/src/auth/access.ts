@@ -61,6 +61,11 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return hasRole(principal, 'viewer') || isOwnRun(principal, request)
     case 'log':
       return hasRole(principal, 'operator') || isOwnRun(principal, request)
+    case 'mlflow-read':
+      return hasRole(principal, 'viewer') || principal.kind === 'trial'
+    case 'mlflow-write':
+      // Who has no name is only here where the settings let them log.
+      return hasRole(principal, 'operator') || principal.kind === 'trial' || principal.kind === 'anonymous'
   }
 }
 
@@ -108,5 +113,9 @@ function describe(access: Exclude<Access, 'public'>): string {
       return 'the token of a user or of the trial that this is the run of'
     case 'log':
       return 'the token of a user who is at least operator, or of the trial that this is the run of'
+    case 'mlflow-read':
+      return 'the token of a user or of a trial'
+    case 'mlflow-write':
+      return 'the token of a user who is at least operator, or of a trial'
   }
 }

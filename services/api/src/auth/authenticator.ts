@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '@sweep/spec/clock'
 import { SweepError } from '@sweep/spec/errors'
-import { attemptRuns } from '@sweep/store/attempt-record'
+import { agentOfRunning } from '@sweep/store/attempt-record'
 import type { Database } from '@sweep/store/database'
 import { findToken, type TokenRecord } from '@sweep/store/tokens'
 import type { FastifyRequest } from 'fastify'
@@ -41,7 +41,7 @@ export class Authenticator {
   async identify(request: FastifyRequest): Promise<Principal> {
     const header = request.headers.authorization
     if (header !== undefined) {
-      const token = /^Bearer +(\S{1,300})$/i.exec(header)?.[1]
+      const token = tokenIn(header, isMlflow(request))
       if (token === undefined) {
         throw new SweepError('unauthenticated', 'the Authorization header must be "Bearer <token>"')
       }
@@ -57,7 +57,7 @@ export class Authenticator {
       const principal = await this.#lookUp(cookie, request.ip)
       if (principal.kind === 'user') return { ...principal, role: 'viewer' }
     }
-    return this.#mayReadUnnamed(request) ? { kind: 'anonymous' } : NOBODY
+    return this.#mayBeUnnamed(request) ? { kind: 'anonymous' } : NOBODY
   }
 
   /** After a token was revoked or used up. */
@@ -82,19 +82,37 @@ export class Authenticator {
     const { database, attemptTokens } = this.#options
     if (token.startsWith('swp_trial_')) {
       const attempt = attemptTokens.verify(token)
-      if (attempt === undefined || !(await attemptRuns(database, attempt.attemptId, attempt.epoch))) return NOBODY
-      return { kind: 'trial', ...attempt }
+      if (attempt === undefined) return NOBODY
+      const agentId = await agentOfRunning(database, attempt.attemptId, attempt.epoch)
+      return agentId === undefined ? NOBODY : { kind: 'trial', ...attempt, agentId }
     }
     const record = await findToken(database, token)
     return record === undefined ? NOBODY : principalOf(record)
   }
 
-  #mayReadUnnamed(request: FastifyRequest): boolean {
-    if (this.#options.settings.anonymousRead !== 'loopback' || request.method !== 'GET') return false
+  #mayBeUnnamed(request: FastifyRequest): boolean {
+    const { anonymousMlflow, anonymousRead } = this.#options.settings
+    // MLflow's clients search by POST.
+    const reads = request.method === 'GET' || request.routeOptions.config.access === 'mlflow-read'
+    const isLetIn = (reads && anonymousRead === 'loopback') || (isMlflow(request) && anonymousMlflow === 'loopback')
+    if (!isLetIn) return false
     // Behind a proxy everybody seems to come from this machine.
     if (request.headers['x-forwarded-for'] !== undefined || request.headers['forwarded'] !== undefined) return false
     return isLoopback(request.socket.remoteAddress ?? '')
   }
+}
+
+function isMlflow(request: FastifyRequest): boolean {
+  const { access } = request.routeOptions.config
+  return access === 'mlflow-read' || access === 'mlflow-write'
+}
+
+/** The token of an Authorization header; as the password of a name, where clients know nothing else. */
+function tokenIn(header: string, basicToo: boolean): string | undefined {
+  const bearer = /^Bearer +(\S{1,300})$/i.exec(header)?.[1]
+  const basic = basicToo ? /^Basic +([A-Za-z0-9+/=]{1,1000})$/i.exec(header)?.[1] : undefined
+  if (basic === undefined) return bearer
+  return /^[^:]*:(\S{1,300})$/.exec(Buffer.from(basic, 'base64').toString())?.[1]
 }
 
 export function isLoopback(address: string): boolean {

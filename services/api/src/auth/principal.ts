@@ -17,7 +17,8 @@ export type Principal =
       readonly queues: readonly string[] | null
     }
   | { readonly kind: 'agent'; readonly tokenId: number; readonly agentId: AgentId }
-  | { readonly kind: 'trial'; readonly attemptId: AttemptId; readonly epoch: number }
+  /** The program of an attempt; `agentId` runs it. */
+  | { readonly kind: 'trial'; readonly attemptId: AttemptId; readonly epoch: number; readonly agentId: AgentId }
 
 /** What stands in facts and logs as the one who asked. */
 export function principalName(principal: Principal): string {

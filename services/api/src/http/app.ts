@@ -12,7 +12,8 @@ export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerRespo
  * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`; `download` viewers and agents;
  * `upload` operators and agents; `nest` operators and trials, of which the route itself finds out below which run they are;
  * `run` viewers and the token of the trial whose run, or a run below it, `:id` names, `log` operators and that
- * token.
+ * token; `mlflow-read` and `mlflow-write` viewers or operators and trials, of which the route itself finds out what they
+ * may touch.
  */
 export type Access =
   | 'public'
@@ -27,12 +28,16 @@ export type Access =
   | 'nest'
   | 'run'
   | 'log'
+  | 'mlflow-read'
+  | 'mlflow-write'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     access?: Access
     /** Its body is bytes, of any number, instead of JSON. */
     takesBytes?: boolean
+    /** Whatever the bytes are said to be. */
+    takesAnyType?: boolean
   }
   interface FastifyRequest {
     principal: Principal

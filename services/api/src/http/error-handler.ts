@@ -28,10 +28,24 @@ export function errorBody(error: SweepError, requestId: string): ErrorBody {
   }
 }
 
+/** The form that clients expect an error in. */
+export type ErrorForm = (error: SweepError, requestId: string) => { readonly status: number; readonly body: object }
+
+const OUR_FORM: ErrorForm = (error, requestId) => ({
+  status: ERROR_KINDS[error.code].status,
+  body: errorBody(error, requestId),
+})
+
 /** The reply to a request that failed, and what the log keeps of it. */
-export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): FastifyReply {
+export function sendError(
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  log: Logger,
+  form = OUR_FORM,
+): FastifyReply {
   const error = asSweepError(thrown)
-  const { status } = ERROR_KINDS[error.code]
+  const { status, body } = form(error, request.id)
   const fields = { requestId: request.id, method: request.method, url: request.url.slice(0, 200), code: error.code }
   if (error.code === 'internal') log.error({ ...fields, err: thrown }, 'request failed')
   else if (status >= 500) log.warn({ ...fields, err: thrown }, 'request not served')
@@ -40,10 +54,7 @@ export function sendError(thrown: unknown, request: FastifyRequest, reply: Fasti
   }
   if (error.retryable) reply.header('retry-after', String(RETRY_AFTER_SECONDS))
   if (status === 401) reply.header('www-authenticate', 'Bearer')
-  return reply
-    .status(status)
-    .type('application/json; charset=utf-8')
-    .send(toJson(errorBody(error, request.id)))
+  return reply.status(status).type('application/json; charset=utf-8').send(toJson(body))
 }
 
 /** The error that the client may see for anything that was thrown. */

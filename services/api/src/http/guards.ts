@@ -68,12 +68,13 @@ function checkContentType(request: FastifyRequest): void {
     throw new SweepError('unsupported-media-type', 'compressed bodies are not read; send the JSON as it is')
   }
   const type = headers['content-type']
-  const takesBytes = request.routeOptions.config.takesBytes === true
+  const { takesAnyType, takesBytes } = request.routeOptions.config
+  if (takesAnyType === true) return
   const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
-  if (type === undefined ? hasBody : !(takesBytes ? BYTES_TYPE : JSON_TYPE).test(type)) {
+  if (type === undefined ? hasBody : !(takesBytes === true ? BYTES_TYPE : JSON_TYPE).test(type)) {
     throw new SweepError(
       'unsupported-media-type',
-      `the body must be ${takesBytes ? 'application/octet-stream' : 'application/json'}, not ${JSON.stringify(type ?? 'of unknown type')}`,
+      `the body must be ${takesBytes === true ? 'application/octet-stream' : 'application/json'}, not ${JSON.stringify(type ?? 'of unknown type')}`,
     )
   }
 }

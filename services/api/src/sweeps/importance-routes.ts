@@ -1,4 +1,5 @@
 import { importanceOf } from '@sweep/analysis/importance/importance'
+import { meanPoints } from '@sweep/analysis/mean-points'
 import type { TrialPoint } from '@sweep/analysis/trial-points'
 import type { Metric } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
@@ -51,7 +52,11 @@ export function addImportanceRoutes(app: App, { database, ...context }: ApiConte
         return { number, config, state, value, resource }
       })
       const { space, seed } = document
-      const found = importanceOf({ space, trials, goal: metric.goal }, { method, seed, mostTrials: MOST_TRIALS })
+      const points = document.replicates === undefined ? trials : meanPoints(trials)
+      const found = importanceOf(
+        { space, trials: points, goal: metric.goal },
+        { method, seed, mostTrials: MOST_TRIALS },
+      )
       return { metric: { name: metric.name, goal: metric.goal }, ...found }
     },
   )
@@ -71,7 +76,8 @@ function chosenMetric(objectives: readonly Metric[], name: string | undefined): 
   })
 }
 
-async function allTrials(database: Database, sweepId: SweepId): Promise<TrialRecord[]> {
+/** By number. */
+export async function allTrials(database: Database, sweepId: SweepId): Promise<TrialRecord[]> {
   const trials: TrialRecord[] = []
   for (;;) {
     const afterNumber = trials.at(-1)?.number ?? 0

@@ -1,8 +1,11 @@
 import { basename } from 'node:path'
+import { configHash } from '@sweep/spec/config-hash'
 import type { Diagnostic } from '@sweep/spec/document/diagnostic'
 import { requireDocument } from '@sweep/spec/document/parse-document'
+import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import { newId, SweepId } from '@sweep/spec/ids'
+import type { Config } from '@sweep/spec/search-space'
 import { SWEEP_STATES } from '@sweep/spec/sweep-state'
 import {
   ChangeSweep,
@@ -20,11 +23,13 @@ import { loadFacts } from '@sweep/store/facts'
 import { type ControlResult, changeSweep, controlSweep } from '@sweep/store/sweep-control'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import { createSweep, getSweep, listSweeps, sweepDefinition } from '@sweep/store/sweeps'
+import type { NewTrial } from '@sweep/store/trials'
 import { z } from 'zod'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { checkedConfig } from '../trials/checked-config.ts'
 import { codeOf } from './sweep-code.ts'
 import { factView, sweepDetail, sweepView } from './sweep-view.ts'
 import { withEarlierSweeps } from './warm-start.ts'
@@ -102,10 +107,11 @@ export function addSweepRoutes(app: App, context: ApiContext): void {
       const { source, file, workdir } = request.body
       const { document: written, warnings } = readDocument(request.body, randomBytes)
       const document = await withEarlierSweeps(database, written)
-      const id = SweepId.parse(newId(randomBytes))
+      const id = request.body.id ?? SweepId.parse(newId(randomBytes))
       const name = document.name ?? nameFrom(file, workdir)
       const code = codeOf(document, request.body.code)
-      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code })
+      const trials = firstTrials(document, request.body.configs)
+      const sweep = await createSweep(database, { id, name, document, source, file, workdir, code, trials })
       notifier.tell('sweep_changed', [id])
       log.info({ sweepId: id, by: principalName(request.principal) }, 'sweep created')
       return reply.status(201).send({ sweep: sweepView(sweep), warnings })
@@ -210,6 +216,30 @@ function readDocument(body: z.output<typeof ValidateSweep>, randomBytes: ApiCont
   const newSeed = () => Buffer.from(randomBytes(4)).readUInt32BE(0) >>> 1
   const { document, warnings } = requireDocument(body.source, { file: body.file, overrides: body.overrides, newSeed })
   return { document, warnings: warnings.map(warningOf) }
+}
+
+/**
+ * Those that a request brings with its sweep.
+ * @throws SweepError `invalid-request` naming the config that can't be one
+ */
+function firstTrials({ space, budget }: SweepDocument, configs: readonly Config[]): NewTrial[] {
+  if (budget.trials !== undefined && configs.length > budget.trials) {
+    throw new SweepError('invalid-request', `configs[${budget.trials}] is more than the budget of the sweep allows`, {
+      hint: 'Raise run_cap or budget.trials.',
+    })
+  }
+  const seen = new Map<string, number>()
+  return configs.map((given, index) => {
+    const config = checkedConfig(space, given, `configs[${index}]`)
+    const first = seen.get(configHash(config))
+    if (first !== undefined) {
+      throw new SweepError('invalid-request', `configs[${index}] is the same config as configs[${first}]`, {
+        hint: 'Leave one of them out.',
+      })
+    }
+    seen.set(configHash(config), index)
+    return { config, source: 'user', reason: 'came with the sweep' }
+  })
 }
 
 function warningOf({ message, hint, path, line, column }: Diagnostic): Warning {

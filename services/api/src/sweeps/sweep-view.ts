@@ -32,8 +32,8 @@ function objectiveView({ name, goal }: Metric): Objective {
 }
 
 export function sweepDetail(sweep: SweepRecord, definition: SweepDefinition): SweepDetail {
-  const { document, source, workdir, code } = definition
-  return { ...sweepView(sweep), document, source, workdir, code }
+  const { document, source, file, workdir, code } = definition
+  return { ...sweepView(sweep), document, source, file, workdir, code }
 }
 
 export function factView({ seq, at, ...body }: Fact): FactView {

@@ -23,6 +23,7 @@ export const SETTINGS: ApiSettings = {
   port: 0,
   allowedHosts: [],
   anonymousRead: 'never',
+  anonymousMlflow: 'never',
   heartbeatMs: 5000,
   leaseMs: 30_000,
   requestTimeoutMs: 30_000,

@@ -1,5 +1,7 @@
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addChartRoutes } from './chart-routes.ts'
+import { addCompareRoutes } from './compare-routes.ts'
 import { addExperimentRoutes } from './experiment-routes.ts'
 import { addProjectRoutes } from './project-routes.ts'
 import { addRunArtifactRoutes } from './run-artifact-routes.ts'
@@ -13,6 +15,8 @@ export function addTrackingRoutes(app: App, context: ApiContext): void {
   addExperimentRoutes(app, context)
   addRunRoutes(app, context)
   addRunListRoutes(app, context)
+  addCompareRoutes(app, context)
+  addChartRoutes(app, context)
   addRunMetricRoutes(app, context)
   addRunArtifactRoutes(app, context)
 }

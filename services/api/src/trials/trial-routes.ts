@@ -16,6 +16,7 @@ import type { ApiContext } from '../context.ts'
 import { findingView } from '../health/finding-view.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
+import { confirmedMeans } from '../sweeps/confirmation-view.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
 import { trialLeaderboard } from './trial-leaderboard.ts'
@@ -55,16 +56,16 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         ...(state === undefined ? {} : { states: state }),
         ...(after === undefined ? {} : { after }),
       })
-      const found = await openFindings(
-        database,
-        page.rows.map((row) => row.id),
-      )
+      const ids = page.rows.map((row) => row.id)
+      const [confirmed, found] = await Promise.all([confirmedMeans(database, sweep.id), openFindings(database, ids)])
       const rules = new Map<string, Set<HealthRule>>()
       for (const { runId, rule } of found) rules.set(runId, (rules.get(runId) ?? new Set<HealthRule>()).add(rule))
-      return {
-        rows: page.rows.map((row) => leaderboardRow(row, sweep.document, [...(rules.get(row.id) ?? [])])),
-        next: page.next,
-      }
+      const rows = page.rows.map((row) => {
+        const again = confirmed.get(row.number)
+        const shown = leaderboardRow(row, sweep.document, [...(rules.get(row.id) ?? [])])
+        return { ...shown, ...(again === undefined ? {} : { confirmed: again }) }
+      })
+      return { rows, next: page.next }
     },
   )
 

@@ -4,9 +4,9 @@ import { Time } from '../api.ts'
 
 /** Bodies of `/api/v1/projects`. */
 
-/** By key; a label without a value has the empty text. */
+/** By key; a label without a value has the empty text. MLflow's tags may be as long. */
 export const Tags = z
-  .record(Name, z.string().max(5000))
+  .record(Name, z.string().max(8000))
   .refine((tags) => Object.keys(tags).length <= 1000, { error: 'at most 1000 tags' })
 export type Tags = z.infer<typeof Tags>
 

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { Sha256 } from '../../code.ts'
 import { ExperimentId, RunId, SweepId } from '../../ids.ts'
-import { Json } from '../../number.ts'
+import { Json, MetricValue } from '../../number.ts'
 import { Name } from '../../tracking/names.ts'
 import { Params } from '../../tracking/params.ts'
 import { RUN_ENDS, RUN_STATUSES } from '../../tracking/run-status.ts'
@@ -154,6 +154,22 @@ export const RunDetail = RunView.extend({
 })
 export type RunDetail = z.infer<typeof RunDetail>
 
-/** Newest first. */
-export const RunList = z.strictObject({ runs: z.array(RunView), next: z.string().nullable() })
+/** What a metric has come to; NaN is neither minimum nor maximum. */
+export const MetricValues = z.strictObject({
+  last: MetricValue,
+  lastStep: z.int(),
+  min: MetricValue.nullable(),
+  max: MetricValue.nullable(),
+})
+export type MetricValues = z.infer<typeof MetricValues>
+
+/** A run in a list. Where columns were asked for, `params` and `tags` have only those, and `metrics` is there. */
+export const RunRow = RunView.extend({
+  /** By name. Of a trial that runs they may be some seconds old. */
+  metrics: z.record(z.string(), MetricValues).optional(),
+})
+export type RunRow = z.infer<typeof RunRow>
+
+/** Newest first, unless an order was asked for. */
+export const RunList = z.strictObject({ runs: z.array(RunRow), next: z.string().nullable() })
 export type RunList = z.infer<typeof RunList>
