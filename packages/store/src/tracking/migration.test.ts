@@ -18,9 +18,9 @@ afterAll(() => fixture.drop())
 
 test('trials of a release without tracking come up with status, params and metrics', async () => {
   const { database } = fixture
-  const before = (await readdir(FOLDER)).sort().filter((name) => name < TRACKING)
+  const files = (await readdir(FOLDER)).sort()
   const run = async (name: string) => database.query(await readFile(new URL(name, FOLDER), 'utf8'))
-  for (const name of before) await run(name)
+  for (const name of files.filter((file) => file < TRACKING)) await run(name)
   await database.query(`
     insert into projects (name) values ('default');
     insert into experiments (id, project_id, name, kind) values ('0000000001', 1, 'old', 'sweep');
@@ -48,6 +48,8 @@ test('trials of a release without tracking come up with status, params and metri
   expect(await getRun(database, RunId.parse('0000000001-2'))).toMatchObject({ status: 'killed', params: {} })
   const live = await runMetrics(database, first.key)
   expect(live).toMatchObject([{ name: 'loss', points: 1, last: 0.25, lastStep: 4 }])
+  // The code of today works on the tables of today.
+  for (const name of files.filter((file) => file > TRACKING)) await run(name)
   expect(await compactAttempts(database)).toBe(1)
   expect(await runMetrics(database, first.key)).toEqual(live)
   // A run that the release before makes beside this one has no params of its own yet.

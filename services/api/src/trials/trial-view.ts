@@ -34,7 +34,7 @@ export function trialView(trial: TrialRecord, aims: Aims): TrialView {
 export function leaderboardRow(
   trial: RankedTrials['rows'][number],
   aims: Aims,
-  health: readonly HealthRule[],
+  health: readonly HealthRule[] = [],
 ): LeaderboardRow {
   const { rank, isOnFront } = trial
   return {
