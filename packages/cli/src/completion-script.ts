@@ -1,5 +1,6 @@
 import { HELP_TOPICS } from './command-line.ts'
-import { COMMAND_GROUPS, COMMANDS, type CommandEntry, GLOBAL_OPTIONS, type OptionEntry } from './command-table.ts'
+import type { CommandEntry, OptionEntry } from './command-table/command-entry.ts'
+import { COMMAND_GROUPS, COMMANDS, GLOBAL_OPTIONS } from './command-table.ts'
 import { OUTPUT_FORMATS } from './output.ts'
 
 export const SHELLS = ['bash', 'zsh', 'fish'] as const

@@ -1,4 +1,4 @@
-import type { CommandEntry } from './command-table.ts'
+import type { CommandEntry } from './command-table/command-entry.ts'
 
 export interface Invocation {
   readonly entry: CommandEntry

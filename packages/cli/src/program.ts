@@ -1,6 +1,7 @@
 import { didYouMeanHint } from '@sweep/spec/did-you-mean'
 import { Command, CommanderError, Help } from 'commander'
-import { COMMAND_GROUPS, COMMANDS, type CommandEntry, GLOBAL_OPTIONS, type OptionEntry } from './command-table.ts'
+import type { CommandEntry, OptionEntry } from './command-table/command-entry.ts'
+import { COMMAND_GROUPS, COMMANDS, GLOBAL_OPTIONS } from './command-table.ts'
 import { usageError } from './exit-codes.ts'
 import type { Invocation, Parsed } from './invocation.ts'
 import { rootHelp } from './root-help.ts'
