@@ -189,14 +189,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
-    name: 'health',
-    args: '<sweep>',
-    group: LOOK,
-    completes: 'sweep',
-    summary: 'what the metrics of its trials show to be wrong',
-    options: [{ flags: '--all', help: 'also what was found and holds no more' }],
-  },
-  {
     name: 'compare',
     args: '<run...>',
     group: LOOK,
@@ -258,6 +250,14 @@ export const COMMANDS: readonly CommandEntry[] = [
       { flags: '--html [file]', help: 'a page for a browser (default sweep-ID.html; "-": standard output)' },
       { flags: '--md [file]', help: 'Markdown (default: standard output)' },
     ],
+  },
+  {
+    name: 'health',
+    args: '<sweep>',
+    group: LOOK,
+    completes: 'sweep',
+    summary: 'what the metrics of its trials show to be wrong',
+    options: [{ flags: '--all', help: 'also what was found and holds no more' }],
   },
   {
     name: 'why',
@@ -483,6 +483,16 @@ export const COMMANDS: readonly CommandEntry[] = [
     summary: 'make a token useless',
   },
   {
+    name: 'runs sync',
+    args: '[folder]',
+    group: LOCAL,
+    completes: 'file',
+    summary: 'send what tracked programs have left on this disk',
+    more: `  Without a folder, what programs of this machine could not send; with one, the
+  runs in it, also from another machine. Each goes to the server that it was
+  for, unless --server names another.`,
+  },
+  {
     name: 'webhook add',
     args: '<url>',
     group: RUN_BY,
@@ -520,16 +530,6 @@ export const COMMANDS: readonly CommandEntry[] = [
     group: RUN_BY,
     summary: 'events that could not be delivered',
     options: [{ flags: '--redeliver', help: 'send them once more, in their order' }],
-  },
-  {
-    name: 'runs sync',
-    args: '[folder]',
-    group: LOCAL,
-    completes: 'file',
-    summary: 'send what tracked programs have left on this disk',
-    more: `  Without a folder, what programs of this machine could not send; with one, the
-  runs in it, also from another machine. Each goes to the server that it was
-  for, unless --server names another.`,
   },
   {
     name: 'doctor',

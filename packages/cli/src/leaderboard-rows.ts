@@ -73,16 +73,15 @@ export async function printLeaderboard(
           ]),
     ],
   })
-  const health: Column<LeaderboardRow>[] = rows.some((row) => row.health !== undefined)
-    ? [
-        {
-          name: 'health',
-          value: (row) => row.health?.join(' '),
-          show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
-        },
-      ]
-    : []
-  await context.printRows(rows, [...columns, ...health, ...confirmedColumns(rows)], (row) => `${row.id}`)
+  const isSick = rows.some((row) => row.health !== undefined)
+  if (isSick) {
+    columns.push({
+      name: 'health',
+      value: (row) => row.health?.join(' '),
+      show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
+    })
+  }
+  await context.printRows(rows, [...columns, ...confirmedColumns(rows)], (row) => `${row.id}`)
 }
 
 /** Where the best configs were run again: what that came to. */

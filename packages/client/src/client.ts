@@ -94,8 +94,6 @@ export interface Client {
   leaderboard(sweepId: string, options?: TrialPageOptions): Promise<Leaderboard>
   /** How much each parameter matters for an objective, the first one unless it is named. */
   importance(sweepId: string, options?: ImportanceOptions): Promise<ImportanceReply>
-  /** What the metrics of its trials show to be wrong, by trial; with `cleared` also what holds no more. */
-  sweepHealth(sweepId: string, options?: { cleared?: boolean }): Promise<HealthReply>
   /** Runs the best configs again with fresh seeds, in a sweep of their own. */
   confirmSweep(sweepId: string, body?: ConfirmSweep): Promise<SweepCreated>
   /** What the runs of such a sweep say of the recorded winner, so far. */
@@ -104,6 +102,8 @@ export interface Client {
   configs(sweepId: string, limit?: number): Promise<ConfigBoard>
   /** Everything the sweep has come to, as one self-contained page or as Markdown. */
   report(sweepId: string, format: ReportFormat): Promise<string>
+  /** What the metrics of its trials show to be wrong, by trial; with `cleared` also what holds no more. */
+  sweepHealth(sweepId: string, options?: { cleared?: boolean }): Promise<HealthReply>
   /** By number. */
   listTrials(sweepId: string, options?: TrialPageOptions): Promise<TrialList>
   enqueueTrial(sweepId: string, body: EnqueueTrial): Promise<TrialView>
@@ -177,8 +177,6 @@ export function createClient(options: HttpOptions): Client {
       decodeLeaderboard(await get(`${sweepPath(sweepId)}/leaderboard`, trialQuery(page))),
     importance: async (sweepId, { metric, method } = {}) =>
       (await get(`${sweepPath(sweepId)}/importance`, { metric, method })) as ImportanceReply,
-    sweepHealth: async (sweepId, { cleared = false } = {}) =>
-      decodeHealth(await get(`${sweepPath(sweepId)}/health`, { cleared: String(cleared) })),
     confirmSweep: async (sweepId, body = {}) => {
       const reply = (await post(`${sweepPath(sweepId)}/confirm`, body)) as SweepCreated
       return { ...reply, sweep: decodeSweep<SweepView>(reply.sweep) }
@@ -186,6 +184,8 @@ export function createClient(options: HttpOptions): Client {
     confirmation: async (sweepId) => (await get(`${sweepPath(sweepId)}/confirmation`)) as Confirmation,
     configs: async (sweepId, limit) => (await get(`${sweepPath(sweepId)}/configs`, { limit })) as ConfigBoard,
     report: (sweepId, format) => http.text({ path: `${sweepPath(sweepId)}/report`, query: { format } }),
+    sweepHealth: async (sweepId, { cleared = false } = {}) =>
+      decodeHealth(await get(`${sweepPath(sweepId)}/health`, { cleared: String(cleared) })),
     listTrials: async (sweepId, page) => decodeTrialList(await get(`${sweepPath(sweepId)}/trials`, trialQuery(page))),
     enqueueTrial: async (sweepId, body) => decodeTrial(await post(`${sweepPath(sweepId)}/trials`, body)),
     getTrial: async (sweepId, trial) => decodeTrialDetail(await get(trialPath(sweepId, trial))),
@@ -231,8 +231,8 @@ export function createClient(options: HttpOptions): Client {
       await http.json({ method: 'DELETE', path: `/tokens/${tokenId}` })
     },
     tracking: createTracking(http),
-    webhooks: createWebhooks(http),
     runs: createRunSearches(http),
+    webhooks: createWebhooks(http),
   }
 }
 

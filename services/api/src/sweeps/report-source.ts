@@ -10,6 +10,7 @@ import type { SweepRecord } from '@sweep/store/sweep-record'
 import { type SweepDefinition, sweepDefinition } from '@sweep/store/sweeps'
 import type { TrialRecord } from '@sweep/store/trial-record'
 import type { ApiContext } from '../context.ts'
+import { openRules } from '../trials/open-rules.ts'
 import { trialLeaderboard } from '../trials/trial-leaderboard.ts'
 import { trialSeed } from '../trials/trial-seed.ts'
 import { leaderboardRow } from '../trials/trial-view.ts'
@@ -40,10 +41,14 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
   const { document } = definition
   const configs = document.replicates === undefined ? undefined : configBoard(trials, document).slice(0, ROWS)
   const best = configs?.[0]?.trials[0] ?? sweep.best?.trial ?? ranked[0]?.number
+  const rules = await openRules(
+    database,
+    page.rows.map((row) => row.id),
+  )
   const curves = await curvesOf(database, definition, ranked, trials)
   return {
     sweep: sweepDetail(sweep, definition),
-    leaderboard: page.rows.map((row) => leaderboardRow(row, document)),
+    leaderboard: page.rows.map((row) => leaderboardRow(row, document, rules.get(row.id) ?? [])),
     trials: trials.map(({ number, config, state, value, lastStep, startedAt, endedAt }) => ({
       ...{ number, config, state, value, resource: lastStep },
       startedMs: startedAt?.getTime() ?? null,

@@ -1,11 +1,10 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import { SweepError } from '@sweep/spec/errors'
-import type { HealthRule } from '@sweep/spec/health'
 import { RunId, SweepId } from '@sweep/spec/ids'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { EnqueueTrial, Leaderboard, TrialDetail, TrialList, TrialView } from '@sweep/spec/wire/api'
 import { listAttempts } from '@sweep/store/attempt-record'
-import { findingsOfRun, openFindings } from '@sweep/store/health/findings'
+import { findingsOfRun } from '@sweep/store/health/findings'
 import { metricNames } from '@sweep/store/metrics'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { QueuedAttempt, TrialRecord } from '@sweep/store/trial-record'
@@ -19,6 +18,7 @@ import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { confirmedMeans } from '../sweeps/confirmation-view.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
+import { openRules } from './open-rules.ts'
 import { trialLeaderboard } from './trial-leaderboard.ts'
 import { attemptView, leaderboardRow, trialView } from './trial-view.ts'
 
@@ -56,13 +56,14 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         ...(state === undefined ? {} : { states: state }),
         ...(after === undefined ? {} : { after }),
       })
-      const ids = page.rows.map((row) => row.id)
-      const [confirmed, found] = await Promise.all([confirmedMeans(database, sweep.id), openFindings(database, ids)])
-      const rules = new Map<string, Set<HealthRule>>()
-      for (const { runId, rule } of found) rules.set(runId, (rules.get(runId) ?? new Set<HealthRule>()).add(rule))
+      const confirmed = await confirmedMeans(database, sweep.id)
+      const rules = await openRules(
+        database,
+        page.rows.map((row) => row.id),
+      )
       const rows = page.rows.map((row) => {
         const again = confirmed.get(row.number)
-        const shown = leaderboardRow(row, sweep.document, [...(rules.get(row.id) ?? [])])
+        const shown = leaderboardRow(row, sweep.document, rules.get(row.id) ?? [])
         return { ...shown, ...(again === undefined ? {} : { confirmed: again }) }
       })
       return { rows, next: page.next }
