@@ -189,11 +189,11 @@ test('what a receiver never takes is set aside after some tries, and holds up no
   receiver.answer = ({ body }) => (body['kind'] === 'trial.created' ? 'hang' : 200)
   const id = await hook()
   await sweepOf(1)
-  courier({ timeoutMs: 100 })
+  courier()
   await received(OF_SWEEP.length + 3)
   expect(kinds()).toEqual([...OF_SWEEP.slice(0, 1), ...Array(4).fill('trial.created'), ...OF_SWEEP.slice(2)])
   expect(await deadLetters(fixture.database, id, { limit: 10 })).toMatchObject([
-    { body: { kind: 'trial.created' }, tries: 4, error: 'no answer within 0.1 s' },
+    { body: { kind: 'trial.created' }, tries: 4, error: 'no answer within 1 s' },
   ])
 })
 
