@@ -24,12 +24,16 @@ export interface BeatAnswer {
   readonly drain: boolean
 }
 
+/**
+ * Rows are locked in the order of the parameters, which are sorted: an `order by` would be met by reading all of a table
+ * in that order, see the planner's settings in database.ts.
+ */
 const SEEN = {
   name: 'agents-seen',
   // One that was given up is back when it speaks again; its leases are gone all the same.
   text: `with heard as (
            select g.id, n.room, n.draining from unnest($1::text[], $2::jsonb[], $3::bool[]) as n (id, room, draining)
-             join agents g on g.id = n.id order by g.id for no key update of g)
+             join agents g on g.id = n.id for no key update of g)
          update agents g set last_seen_at = clock_timestamp(), room = heard.room,
                 state = case when heard.draining then 'draining' when g.state = 'gone' then 'ready' else g.state end
            from heard where g.id = heard.id returning g.id, g.state`,
@@ -45,12 +49,13 @@ const RENEW = {
             where a.agent_id = n.agent_id and a.state = 'running'),
          due as (
            select a.id from named n join attempts a on a.id = n.id
-            where n.is_due and a.state = 'running' and a.epoch = n.epoch order by a.id for no key update of a),
+            where n.is_due and a.state = 'running' and a.epoch = n.epoch for no key update of a),
          renewed as (
            update attempts a set lease_until = clock_timestamp() + $5 * interval '1 ms'
              from due where a.id = due.id and a.state = 'running' returning a.id)
+         -- No join of the two: that would be every row of one against every row of the other.
          select n.agent_id, n.id, n.metrics_offset, n.output_offset, n.log_offset, n.stop_reason, n.stop_verdict
-           from named n left join renewed r on r.id = n.id where not n.is_due or r.id is not null`,
+           from named n where not n.is_due or n.id in (select r.id from renewed r)`,
 }
 
 interface RenewedRow {
@@ -90,13 +95,16 @@ export async function heartbeats(
   beats: readonly AgentBeat[],
   { leaseMs, sureMs }: Renewal,
 ): Promise<readonly (BeatAnswer | undefined)[]> {
-  const named = beats.flatMap(({ agentId, beat }) => beat.attempts.map((attempt) => ({ agentId, ...attempt })))
+  const sorted = beats.toSorted((a, b) => (a.agentId < b.agentId ? -1 : 1))
+  const named = beats
+    .flatMap(({ agentId, beat }) => beat.attempts.map((attempt) => ({ agentId, ...attempt })))
+    .sort((a, b) => (a.attemptId < b.attemptId ? -1 : 1))
   const { seen, renewed } = await database.tx(async (tx) => {
     const [seen, renewed] = await Promise.all([
       tx.query<{ id: AgentId; state: AgentRecord['state'] }>(SEEN, [
-        beats.map(({ agentId }) => agentId),
-        beats.map(({ beat }) => jsonText(beat.room)),
-        beats.map(({ beat }) => beat.draining),
+        sorted.map(({ agentId }) => agentId),
+        sorted.map(({ beat }) => jsonText(beat.room)),
+        sorted.map(({ beat }) => beat.draining),
       ]),
       named.length > 0
         ? tx.query<RenewedRow>(RENEW, [

@@ -52,11 +52,8 @@ const PoolAgents = z.array(
 const AGENTS = {
   name: 'pool-agents',
   text: `select g.id, g.name, g.slots, g.cpus, g.memory_bytes as "memoryBytes", g.queues, g.launchers, g.labels, g.room,
-                coalesce(b.busy, 0) as busy
-           from agents g
-           left join (select agent_id, count(*) as busy from attempts where state = 'running' group by agent_id) b
-             on b.agent_id = g.id
-          where g.state = 'ready' order by g.id`,
+                (select count(*) from attempts a where a.agent_id = g.id and a.state = 'running') as busy
+           from agents g where g.state = 'ready' order by g.id`,
 }
 
 const SWEEPS = {

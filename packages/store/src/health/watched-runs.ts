@@ -40,8 +40,7 @@ const WATCHED = {
                  on a.id = any(array(select t.sweep_id || '-' || t.number || '-' || n from generate_series(1, t.attempts) n))
               where t.sweep_id = r.sweep_id and t.number = r.trial
              union all
-             select attempt_key, null, batches, false from run_streams where run_key = l.run_key) s
-          order by l.run_key, s.attempt nulls last`,
+             select attempt_key, null, batches, false from run_streams where run_key = l.run_key) s`,
 }
 
 interface Row {
@@ -63,8 +62,11 @@ const Judged = Metric.pick({ name: true, goal: true })
 /** Runs that have points and run, or have ended and were not looked at since; at most `limit`. */
 export async function watchedRuns(database: Queryable, limit: number): Promise<WatchedRun[]> {
   const { rows } = await database.query<Row>(WATCHED, [limit])
+  // Not by the statement, which would read all runs there are in the order of their keys, see database.ts.
+  const place = ({ attempt }: Row) => attempt ?? Number.POSITIVE_INFINITY
+  const sorted = rows.toSorted((a, b) => a.run_key - b.run_key || (place(a) === place(b) ? 0 : place(a) - place(b)))
   const byKey = new Map<number, Row[]>()
-  for (const row of rows) {
+  for (const row of sorted) {
     const list = byKey.get(row.run_key) ?? []
     byKey.set(row.run_key, list)
     list.push(row)
