@@ -68,6 +68,9 @@ test('each agent hears of its own attempts, whoever else is heard along', async 
   for (const { attemptId } of [a, b]) expect(await leftMs(attemptId)).toBeGreaterThan(1.9 * MINUTE)
   const [late] = await heartbeats(fixture.database, [beat(a.agentId, { ...a, epoch: a.epoch - 1 })], renewal)
   expect(late?.attempts[0]?.status).toBe('fenced')
+  await setLease(a.attemptId, MINUTE)
+  await heartbeats(fixture.database, [beat(b.agentId, others)], renewal)
+  expect(await leftMs(a.attemptId)).toBeLessThanOrEqual(MINUTE)
 })
 
 test('a lease with enough left is not written anew, but its attempt is as well as any', async () => {

@@ -3,11 +3,12 @@ import { CreateRun } from '@sweep/spec/wire/tracking/runs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../../../test/support/postgres.ts'
 import { ingestReports } from '../reports.ts'
+import { searchRuns } from '../run-search/search-runs.ts'
 import { claim, ending, issue, ownedSweep, report, sampleAgent } from '../testing/samples.ts'
 import { createTrials } from '../trials.ts'
 import { changeRun, changeTags, logParams } from './change-run.ts'
 import { readDetails } from './run-details.ts'
-import { createRun, deleteRun, endRun, getRun, listRuns, restoreRun } from './runs.ts'
+import { createRun, deleteRun, endRun, getRun, restoreRun } from './runs.ts'
 
 let fixture: TestDatabase
 beforeAll(async () => {
@@ -106,12 +107,8 @@ describe('a run of its own', () => {
   test('is hidden when it is deleted, takes no writes, and comes back', async () => {
     const { database } = fixture
     const { run } = await newRun({ experiment: 'deletions' })
-    const list = (deleted?: 'only' | 'include') =>
-      listRuns(database, {
-        experimentId: run.experimentId,
-        limit: 10,
-        ...(deleted === undefined ? {} : { deleted }),
-      })
+    const list = async (deleted?: 'only' | 'include') =>
+      (await searchRuns(database, { experimentId: run.experimentId, limit: 10, deleted })).runs
     await deleteRun(database, run.id)
     await deleteRun(database, run.id)
     expect(await list()).toEqual([])
@@ -142,17 +139,6 @@ describe('a run of its own', () => {
     await expect(changeRun(database, run.id, { parentRunId: run.id })).rejects.toMatchObject({ code: 'conflict' })
     await changeRun(database, child.id, { parentRunId: null })
     expect((await getRun(database, child.id)).parentRunId).toBeNull()
-  })
-
-  test('runs are listed newest first, page by page', async () => {
-    const { database } = fixture
-    const ids: string[] = []
-    for (let n = 0; n < 5; n += 1) ids.push((await newRun({ experiment: 'pages' })).run.id)
-    const { experimentId } = await getRun(database, RunId.parse(ids[0]))
-    const first = await listRuns(database, { experimentId, limit: 3 })
-    const rest = await listRuns(database, { experimentId, limit: 3, beforeKey: first.at(-1)?.key ?? 0 })
-    expect([...first, ...rest].map((run) => run.id)).toEqual(ids.toReversed())
-    expect(await listRuns(database, { experimentId, statuses: ['completed'], limit: 3 })).toEqual([])
   })
 })
 
@@ -227,11 +213,10 @@ describe('the run of a trial', () => {
     expect(after.endedAt).toBeInstanceOf(Date)
     expect(await readDetails(database, after.key)).toMatchObject({ notes: 'n', message: 'why' })
     await deleteRun(database, id)
-    expect(await listRuns(database, { experimentId: ExperimentId.parse(sweep.id), limit: 10 })).toEqual([])
+    const search = { experimentId: ExperimentId.parse(sweep.id), limit: 10 }
+    expect((await searchRuns(database, search)).runs).toEqual([])
     await restoreRun(database, id)
-    expect(
-      await listRuns(database, { experimentId: ExperimentId.parse(sweep.id), statuses: ['failed'], limit: 10 }),
-    ).toHaveLength(1)
+    expect((await searchRuns(database, search)).runs).toMatchObject([{ status: 'failed' }])
   })
 
   test('has nested values of the config by dotted names', async () => {

@@ -133,40 +133,6 @@ export function noRun(id: RunId): SweepError {
   return new SweepError('not-found', `there is no run ${id}`)
 }
 
-const LIST = {
-  name: 'run-list',
-  text: `select ${RUN_COLUMNS} from ${RUN_TABLES}
-          where r.experiment_id = $1 and ($2::int8 is null or r.key < $2)
-            and ($3::text[] is null or ${RUN_STATUS} = any($3)) and ($4::text is null or parent.id = $4)
-            and (r.deleted_at is not null) = any($5)
-          order by r.experiment_id desc, r.key desc limit $6`,
-}
-
-export interface RunFilter {
-  readonly experimentId: ExperimentId
-  readonly statuses?: readonly RunStatus[]
-  readonly parentRunId?: RunId
-  /** Those that are not deleted when absent. */
-  readonly deleted?: 'only' | 'include' | 'exclude'
-  /** `key` of the last of the page before. */
-  readonly beforeKey?: number
-  readonly limit: number
-}
-
-/** Newest first. */
-export async function listRuns(database: Queryable, filter: RunFilter): Promise<RunRecord[]> {
-  const deleted = { only: [true], include: [true, false], exclude: [false] }[filter.deleted ?? 'exclude']
-  const { rows } = await database.query<RunRow>(LIST, [
-    filter.experimentId,
-    filter.beforeKey,
-    filter.statuses,
-    filter.parentRunId,
-    deleted,
-    filter.limit,
-  ])
-  return rows.map(runRecord)
-}
-
 /** What a write has to know of a run, which stays locked until the transaction ends. */
 export interface LockedRun {
   readonly key: number

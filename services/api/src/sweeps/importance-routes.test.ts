@@ -2,7 +2,7 @@ import { type Client, createClient } from '@sweep/client/client'
 import type { SweepId } from '@sweep/spec/ids'
 import { ImportanceReply } from '@sweep/spec/wire/importance'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ROOM, registerTestAgent, type TestApi, TestController, testApi } from '../testing/test-api.ts'
+import { claimAndReport, type TestApi, TestController, testApi } from '../testing/test-api.ts'
 
 const YAML = `
 name: two
@@ -21,20 +21,12 @@ beforeAll(async () => {
   client = createClient({ url: api.api.url, token: api.tokens.admin })
   sweepId = (await client.createSweep({ source: YAML, workdir: '/tmp' })).sweep.id
   await new TestController(api).issue(sweepId, TRIALS)
-  const agent = await registerTestAgent(api)
-  const claimed = await api.call('POST', `/agents/${agent.id}/claim`, {
-    token: agent.token,
-    body: { room: { ...ROOM, slots: TRIALS }, max: TRIALS, waitMs: 10_000 },
-  })
-  const { assignments } = claimed.body as { assignments: { attemptId: string; epoch: number; trial: number }[] }
-  const attempts = assignments.map(({ attemptId, epoch, trial }) => {
+  await claimAndReport(api, TRIALS, ({ trial }) => {
     const values = { loss: trial / 10, acc: trial === TRIALS ? 'NaN' : trial % 2 }
     const batches = [{ source: 'metrics', from: 0, to: 10, points: [{ step: 1, at: 1, values }] }]
     const ended = { at: 1, cause: 'succeeded', message: 'ok', exitCode: 0, signal: null, seconds: 2 }
-    return { attemptId, epoch, batches, ended }
+    return { batches, ended }
   })
-  const reply = await api.call('POST', `/agents/${agent.id}/reports`, { token: agent.token, body: { attempts } })
-  expect(reply.status).toBe(200)
 })
 afterAll(() => api.close())
 

@@ -1,7 +1,7 @@
 import { type Client, createClient } from '@sweep/client/client'
 import type { SweepId } from '@sweep/spec/ids'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ROOM, registerTestAgent, type TestApi, TestController, testApi } from '../testing/test-api.ts'
+import { claimAndReport, type TestApi, TestController, testApi } from '../testing/test-api.ts'
 
 const YAML = `
 name: </script><b>bold
@@ -21,21 +21,13 @@ beforeAll(async () => {
   const admin = createClient({ url: api.api.url, token: api.tokens.admin })
   sweepId = (await admin.createSweep({ source: YAML, workdir: '/tmp/<b>' })).sweep.id
   await new TestController(api).issue(sweepId, TRIALS)
-  const agent = await registerTestAgent(api)
-  const claimed = await api.call('POST', `/agents/${agent.id}/claim`, {
-    token: agent.token,
-    body: { room: { ...ROOM, slots: TRIALS }, max: TRIALS, waitMs: 10_000 },
-  })
-  const { assignments } = claimed.body as { assignments: { attemptId: string; epoch: number; trial: number }[] }
-  const attempts = assignments.map(({ attemptId, epoch, trial }) => {
+  await claimAndReport(api, TRIALS, ({ trial }) => {
     const points = [1, 2, 3].map((step) => ({ step, at: 1, values: { loss: trial + 1 / step } }))
     const batches = trial === TRIALS ? [] : [{ source: 'metrics', from: 0, to: 10, points }]
     const end = { at: 1, exitCode: 0, signal: null, seconds: 2, cause: 'succeeded', message: 'ok' }
     const ended = trial === TRIALS ? { ...end, cause: 'user-error', message: 'Traceback <i>', exitCode: 1 } : end
-    return { attemptId, epoch, batches, ended }
+    return { batches, ended }
   })
-  const reply = await api.call('POST', `/agents/${agent.id}/reports`, { token: agent.token, body: { attempts } })
-  expect(reply.status).toBe(200)
 })
 afterAll(() => api.close())
 

@@ -179,6 +179,30 @@ export async function registerTestAgent(test: TestApi, changes: Partial<Register
 
 export const ROOM = { slots: 2, gpuSlots: 0, cpus: 4, memoryBytes: 8_000_000_000 }
 
+interface Claimed {
+  readonly attemptId: string
+  readonly epoch: number
+  readonly trial: number
+}
+
+/** An agent claims that many attempts, all at once, and says this of each. */
+export async function claimAndReport(
+  test: TestApi,
+  count: number,
+  reportOf: (claimed: Claimed) => Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { id, token } = await registerTestAgent(test)
+  const body = { room: { ...ROOM, slots: count }, max: count, waitMs: 10_000 }
+  const claimed = await test.call('POST', `/agents/${id}/claim`, { token, body })
+  const { assignments } = claimed.body as { assignments: Claimed[] }
+  const attempts = assignments.map(({ attemptId, epoch, trial }) => ({
+    ...{ attemptId, epoch },
+    ...reportOf({ attemptId, epoch, trial }),
+  }))
+  const reply = await test.call('POST', `/agents/${id}/reports`, { token, body: { attempts } })
+  if (reply.status !== 200 || attempts.length !== count) throw new Error(reply.text)
+}
+
 /** Waits until `check` gives something; the test's own time limit ends the wait. */
 export async function until<T>(check: () => Promise<T | undefined> | T | undefined): Promise<T> {
   for (;;) {
