@@ -8,9 +8,9 @@ import { ClaimLoop } from './claim-loop.ts'
 import { cachedKeys } from './code/code-folder.ts'
 import { FolderCache } from './code/folder-cache.ts'
 import type { AgentHome } from './home/agent-home.ts'
-import { ReaperLink } from './home/reaper-link.ts'
+import type { ReaperLink } from './home/reaper-link.ts'
 import { DiskWatch } from './host/disk-watch.ts'
-import { findReaper, findSdkFolder } from './host/host-files.ts'
+import { findSdkFolder } from './host/host-files.ts'
 import { RunEnvironments } from './host/run-environment.ts'
 import { SAMPLE_EVERY_MS, Sampler } from './host/sampler.ts'
 import type { AgentLaunchers } from './make-launchers.ts'
@@ -45,7 +45,7 @@ export class Agent implements AgentHandle {
   readonly #reporter: Reporter
   readonly #claims: ClaimLoop
   readonly #disk: DiskWatch
-  readonly #reaper: ReaperLink
+  readonly #reaper: ReaperLink | undefined
   readonly #sampler: Sampler
   readonly #uploads: Uploads
   readonly #context: RunContext
@@ -66,6 +66,7 @@ export class Agent implements AgentHandle {
     slots: SlotTable,
     capacity: { cpus: number; memoryBytes: number },
     launchers: AgentLaunchers,
+    reaper: ReaperLink | undefined,
   ) {
     const { random } = deps
     const steady = () => performance.now()
@@ -98,7 +99,7 @@ export class Agent implements AgentHandle {
         this.#settleReady.reject(error)
         this.#close()
       },
-      onLease: (leaseMs) => this.#reaper.leaseGranted(leaseMs),
+      onLease: (leaseMs) => this.#reaper?.leaseGranted(leaseMs),
       onCutOff: (leftMs) => this.#onCutOff(leftMs),
       onStatus: (status) => this.#runs.get(status.attemptId)?.onStatus(status),
       onStop: ({ attemptId, epoch, reason, verdict }) => {
@@ -119,8 +120,7 @@ export class Agent implements AgentHandle {
       steady,
       onAssignment: (assignment) => this.#begin(assignment),
     })
-    const reaper = deps.reaperPath === undefined ? findReaper() : (deps.reaperPath ?? undefined)
-    this.#reaper = new ReaperLink(reaper, home, settings.env, this.#log)
+    this.#reaper = reaper
     this.#sampler = new Sampler(deps.queryGpus ?? queryNvidiaSmi)
     this.#uploads = new Uploads(join(home.path, 'uploads'), { ...common, objects: this.#link.objects })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
@@ -247,7 +247,7 @@ export class Agent implements AgentHandle {
     this.#reporter.close()
     this.#uploads.close()
     for (const timer of this.#timers) clearInterval(timer)
-    this.#reaper.close()
+    this.#reaper?.close()
     this.#link.close()
     this.#home.close()
     this.#log.info('agent ended')

@@ -1,17 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
-import { builtinModules } from 'node:module'
+import { existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { startTimeOf } from '@sweep/launchers/process/process-identity'
+import { toLine } from '@sweep/launchers/process/spawner-messages'
 import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
-import { rolldown } from 'rolldown'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import { BUSYBOX, containersWith, hasDocker, WITHOUT_DOCKER } from '../../../test/support/docker.ts'
 import { FakeServer, type Known } from './fake-server.ts'
 import { lockHome } from './home/home-lock.ts'
 import { ENDS_WITH_STDIN } from './parent-pipe.ts'
+import { bundleForTest } from './test-bundle.ts'
 
 /** The agent and its reaper as processes of their own, as they are shipped. */
 const isHere = hasDocker()
@@ -21,17 +20,7 @@ let server: FakeServer
 const children: ChildProcess[] = []
 
 beforeAll(async () => {
-  // Beside node_modules, where the bundle finds what is not bundled.
-  dist = mkdtempSync(fileURLToPath(new URL('../../../node_modules/.agent-test-', import.meta.url)))
-  const source = fileURLToPath(new URL('.', import.meta.url))
-  const builtins = new Set([...builtinModules, ...builtinModules.map((name) => `node:${name}`)])
-  const bundle = await rolldown({
-    input: { agent: `${source}main.ts`, reaper: `${source}reaper.ts` },
-    platform: 'node',
-    external: (id) => builtins.has(id) || (/^[@a-z]/.test(id) && !id.startsWith('@sweep/')),
-  })
-  await bundle.write({ dir: dist, format: 'esm', entryFileNames: '[name].js', chunkFileNames: 'chunks/[name].js' })
-  await bundle.close()
+  dist = await bundleForTest({ agent: './main.ts', reaper: './reaper.ts' })
 })
 afterAll(() => rmSync(dist, { recursive: true, force: true }))
 
@@ -41,6 +30,9 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   for (const child of children.splice(0)) await kill(child, 'SIGKILL')
+  // Or it would leave exit codes in the folder while that is removed.
+  for (const pid of reapers()) process.kill(pid, 'SIGKILL')
+  await until(() => reapers().length === 0)
   await server.close()
   rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 })
 })
@@ -86,6 +78,22 @@ async function startFamily(): Promise<{ known: Known; pids: number[] }> {
   return { known, pids: [known.started?.pid ?? 0, Number(readFileSync(child, 'utf8'))] }
 }
 
+/** Those of this test. */
+function reapers(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((name) => /reaper\.js/.test(commandLine(name)) && commandLine(name).includes(home))
+    .map(Number)
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
+}
+
 function livingOf(pids: readonly number[]): number[] {
   return pids.filter((pid) => startTimeOf(pid) !== null)
 }
@@ -119,10 +127,10 @@ test.each([
 ])('a reaper whose home is locked by %s does what it should', async (_who, nonce, lives) => {
   const lock = lockHome(home, nonce)
   const program = spawn('sleep', ['300'], { env: { PATH: process.env['PATH'], [HOME_TAG]: home } })
-  const reaper = spawn(process.execPath, [join(dist, 'reaper.js'), home, '0', 'own'])
+  const reaper = spawn(process.execPath, [join(dist, 'reaper.js'), home, 'own'])
   children.push(program, reaper)
   const gone = new Promise((resolve) => reaper.once('exit', resolve))
-  reaper.stdin?.end('lease 1\n')
+  reaper.stdin?.end(toLine({ kind: 'lease', ms: 1 }))
   await gone
   expect(startTimeOf(program.pid ?? 0) !== null).toBe(lives)
   lock?.release()
@@ -143,6 +151,22 @@ test('an agent that is back before the lease runs out takes its programs over, a
   await until(() => known.ended)
   expect(known.ended).toMatchObject({ cause: 'cancelled', signal: 'SIGTERM' })
   expect(livingOf(pids)).toEqual([])
+})
+
+test('an agent that is back after its program has ended learns how', async () => {
+  server.leaseMs = 20_000
+  const first = agent()
+  const known = server.enqueue(['sh', '-c', 'touch begun; while [ ! -e go ]; do sleep 0.01; done; exit 42'], {
+    workdir: home,
+  })
+  await until(() => known.started && existsSync(join(home, 'begun')))
+  await kill(first, 'SIGKILL')
+  writeFileSync(join(home, 'go'), '')
+  const pid = known.started?.pid ?? 0
+  await until(() => livingOf([pid]).length === 0)
+  agent()
+  await until(() => known.ended)
+  expect(known.ended).toMatchObject({ exitCode: 42 })
 })
 
 test('the child of a server ends with it, its programs run on, and the reaper sees to them', async () => {

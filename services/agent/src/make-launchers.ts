@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { engineSocket } from '@sweep/launchers/docker/engine-socket'
 import type { Launcher } from '@sweep/launchers/launcher'
 import { ProcessLauncher } from '@sweep/launchers/process/process-launcher'
+import type { Spawner } from '@sweep/launchers/process/spawner'
 import { LAUNCHERS } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { AgentDeps } from './agent-handle.ts'
@@ -15,13 +16,16 @@ export interface AgentLaunchers {
   readonly offered: readonly string[]
 }
 
-export type MakeDeps = Pick<AgentDeps, 'clock' | 'log'>
+export type MakeDeps = Pick<AgentDeps, 'clock' | 'log'> & {
+  /** Who starts the processes of this host. */
+  readonly spawner: Spawner
+}
 
 /** What it takes to make a launcher, or why it can't be made. */
 type Make = (settings: AgentSettings, isInUse: boolean, deps: MakeDeps) => Promise<Launcher | string>
 
 const MAKERS: Readonly<Record<(typeof LAUNCHERS)[number], Make>> = {
-  process: async () => new ProcessLauncher(),
+  process: async (_settings, _isInUse, { spawner }) => new ProcessLauncher({ spawner }),
   docker: async ({ env }, isInUse) => {
     const socket = engineSocket(env['DOCKER_HOST'])
     if (socket === undefined)

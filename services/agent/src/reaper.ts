@@ -2,21 +2,27 @@ import { existsSync } from 'node:fs'
 import { engineSocket } from '@sweep/launchers/docker/engine-socket'
 import { hasMadeJobs } from '@sweep/launchers/kubernetes/namespaces'
 import { endTagged } from '@sweep/launchers/process/process-group'
+import { LocalSpawner, type SpawnRequest } from '@sweep/launchers/process/spawner'
+import { type FromSpawner, MessageLines, type ToSpawner, toLine } from '@sweep/launchers/process/spawner-messages'
 import { HOME_TAG } from '@sweep/launchers/process/tagged-processes'
 import { readHomeId } from './home/home-id.ts'
 import { homeHolder } from './home/home-lock.ts'
 
 /**
- * Outlives an agent that was killed, so that its programs don't outlive their lease: without anybody to renew it, the
- * server gives their trials to others, and the GPUs here would be in use for nothing. The agent holds the other end of
- * our standard input and writes a line for each lease it was granted; when that end closes without `bye`, we wait until
- * the last lease is about to run out, and end every program, container and Kubernetes Job of that home, unless another
- * agent has taken it over.
+ * Starts the agent's programs and outlives it. Two reasons for a process of its own: it is small, and a `fork` copies
+ * the page tables of whoever asks for it; and as the programs' parent it learns how each ended and leaves that in a
+ * file, for an agent that was killed and came back.
  *
- * Arguments: the agent's home, how long before the end of the lease to act (ms), and what the agent marked its lock of
- * the home with: the kernel closes the files of a dying process a moment before it counts as dead, and in that moment
- * its lock must not be taken for that of a successor.
+ * It also ends them when no agent comes back: without anybody to renew their lease, the server gives their trials to
+ * others, and the GPUs here would be in use for nothing. The agent holds the other end of our standard input and tells
+ * of each lease it was granted; when that end closes without `bye`, we wait until the last lease is about to run out,
+ * and end every program, container and Kubernetes Job of that home, unless another agent has taken it over.
+ *
+ * Arguments: the agent's home, and what the agent marked its lock of the home with: the kernel closes the files of a
+ * dying process a moment before it counts as dead, and in that moment its lock must not be taken for that of a successor.
  */
+/** How long before the end of a lease to act, at most; and at most a fifth of the lease. */
+const MARGIN_MS = 5000
 const GRACE_MS = 2000
 const LOOK_EVERY_MS = 250
 /** A cluster that does not answer is asked again this often, for so long; then its Jobs are left to the next agent. */
@@ -25,14 +31,16 @@ const CLUSTER_PATIENCE_MS = 120_000
 /** Until the agent has told us of a lease. */
 const FIRST_LEASE_MS = 30_000
 
-async function reap(home: string, marginMs: number, nonce: string): Promise<void> {
+const spawner = new LocalSpawner()
+
+async function reap(home: string, nonce: string): Promise<void> {
   const isTakenOver = () => {
     const holder = homeHolder(home)
     return holder !== null && holder.nonce !== nonce
   }
-  const leaseEnd = await untilAgentIsGone()
-  if (leaseEnd === null) return
-  while (performance.now() < leaseEnd - marginMs) {
+  const actAt = await untilAgentIsGone()
+  if (actAt === null) return
+  while (performance.now() < actAt) {
     // Whoever has the home now knows what runs, and decides.
     if (isTakenOver()) return
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
@@ -71,28 +79,54 @@ async function reapJobs(home: string, isTakenOver: () => boolean): Promise<void>
   }
 }
 
-/** When the last lease ends, by the clock of `performance.now`, or null when the agent said goodbye. */
+/** When to act, by the clock of `performance.now`, or null when the agent said goodbye. */
 async function untilAgentIsGone(): Promise<number | null> {
-  let leaseEnd = performance.now() + FIRST_LEASE_MS
-  let rest = ''
+  const agent = process.ppid
+  let actAt = performance.now() + FIRST_LEASE_MS
+  const messages = new MessageLines<ToSpawner>()
   process.stdin.setEncoding('utf8')
   for await (const chunk of process.stdin) {
-    const lines = (rest + chunk).split('\n')
-    rest = lines.pop() ?? ''
-    for (const line of lines) {
-      if (line === 'bye') return null
-      const leaseMs = Number(/^lease (\d+)$/.exec(line)?.[1])
-      if (Number.isFinite(leaseMs)) leaseEnd = performance.now() + leaseMs
+    for (const message of messages.read(chunk)) {
+      switch (message.kind) {
+        case 'bye':
+          return null
+        case 'lease':
+          actAt = performance.now() + message.ms - Math.min(MARGIN_MS, message.ms / 5)
+          break
+        case 'spawn':
+          // A successor has looked for what it must take over already, and would never learn of this one.
+          if (process.ppid === agent) void spawnFor(message.turn, message.request)
+          break
+      }
     }
   }
-  return leaseEnd
+  return actAt
 }
 
+async function spawnFor(turn: number, request: SpawnRequest): Promise<void> {
+  const spawned = await spawner.spawn(request)
+  if (spawned.kind === 'failed') {
+    tell({ kind: 'failed', turn, failure: spawned.failure })
+    return
+  }
+  const { pid, startTime, ended } = spawned
+  tell({ kind: 'started', turn, pid, startTime })
+  tell({ kind: 'ended', turn, end: await ended })
+}
+
+function tell(message: FromSpawner): void {
+  process.stdout.write(toLine(message))
+}
+
+// An agent that is gone listens no more.
+process.stdout.on('error', () => undefined)
 // Whoever stops the agent by a signal to its group or terminal must not stop us with it.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined)
 
-const [home, marginMs, nonce] = process.argv.slice(2)
+const [home, nonce] = process.argv.slice(2)
 if (home !== undefined) {
-  await reap(home, Number(marginMs), nonce ?? '')
+  await reap(home, nonce ?? '')
+  // Their exit codes are waited for by whoever has them now.
+  await spawner.idle()
   process.exit(0)
 }

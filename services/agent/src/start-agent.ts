@@ -1,8 +1,11 @@
 import { cpus, totalmem } from 'node:os'
+import { LocalSpawner } from '@sweep/launchers/process/spawner'
 import { newId } from '@sweep/spec/ids'
 import { Agent } from './agent.ts'
 import type { AgentDeps, AgentHandle } from './agent-handle.ts'
 import { AgentHome } from './home/agent-home.ts'
+import { ReaperLink } from './home/reaper-link.ts'
+import { findReaper } from './host/host-files.ts'
 import { type AgentLaunchers, makeLaunchers } from './make-launchers.ts'
 import type { AgentSettings } from './settings.ts'
 import { CLUSTER_CAPACITY, clusterSlots } from './slots/cluster-slots.ts'
@@ -17,15 +20,26 @@ import { makeSlots, SlotTable } from './slots/slot-table.ts'
 export async function startAgent(settings: AgentSettings, deps: AgentDeps): Promise<AgentHandle> {
   const home = AgentHome.open(settings.home, settings.name, newId(deps.randomBytes))
   try {
-    const launchers = deps.launchers ?? (await makeLaunchers(settings, home, deps))
+    const reaper = reaperFor(settings, deps, home)
+    const spawner = reaper ?? new LocalSpawner()
+    const launchers = deps.launchers ?? (await makeLaunchers(settings, home, { ...deps, spawner }))
     const { slots, capacity } = await roomOf(settings, deps, launchers)
-    const agent = new Agent(settings, deps, home, new SlotTable(slots, capacity), capacity, launchers)
+    const agent = new Agent(settings, deps, home, new SlotTable(slots, capacity), capacity, launchers, reaper)
     await agent.begin()
     return agent
   } catch (error) {
     home.close()
     throw error
   }
+}
+
+function reaperFor({ env }: AgentSettings, { reaperPath, log }: AgentDeps, home: AgentHome): ReaperLink | undefined {
+  const path = reaperPath === undefined ? findReaper() : reaperPath
+  if (path === null || path === undefined) {
+    log.warn('no reaper: if this agent is killed, its programs go on')
+    return undefined
+  }
+  return new ReaperLink(path, home, env, log.child({ agent: home.name }))
 }
 
 /** What an agent has to offer: its host, or what it may use of a cluster. */

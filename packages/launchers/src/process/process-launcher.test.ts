@@ -5,8 +5,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Launcher, LaunchSpec, Running } from '../launcher.ts'
 import { launcherContract, NO_CALLS, recordOf, startedBy, testSpec } from '../launcher-contract.ts'
 import { placeOf } from '../place.ts'
+import { readExitFile } from './exit-file.ts'
 import { isAlive } from './process-identity.ts'
-import { ProcessLauncher, readExitFile } from './process-launcher.ts'
+import { ProcessLauncher } from './process-launcher.ts'
 import { TaggedProcesses } from './tagged-processes.ts'
 
 launcherContract(

@@ -1,4 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable, Writable } from 'node:stream'
+import { endTagged } from '@sweep/launchers/process/process-group'
+import type { ProgramEnd, Spawned, Spawner, SpawnRequest } from '@sweep/launchers/process/spawner'
+import { type FromSpawner, MessageLines, type ToSpawner, toLine } from '@sweep/launchers/process/spawner-messages'
+import { ATTEMPT_TAG } from '@sweep/launchers/process/tagged-processes'
 import type { Environment } from '@sweep/spec/environment'
 import type { Logger } from 'pino'
 import type { AgentHome } from './agent-home.ts'
@@ -8,57 +13,127 @@ const PASSED = [
   ...['DOCKER_HOST', 'SWEEP_KUBECONFIG', 'KUBECONFIG', 'KUBERNETES_SERVICE_HOST', 'KUBERNETES_SERVICE_PORT'],
   ...['PATH', 'HOME'],
 ]
-/** How long before the end of a lease the reaper acts, at most; and at most a fifth of the lease. */
-const MARGIN_MS = 5000
+type Child = ChildProcessByStdio<Writable, Readable, null>
+
+/** A spawn that was asked for, until its end is known. */
+interface Asked {
+  readonly request: SpawnRequest
+  readonly answer: (spawned: Spawned) => void
+  /** There once it has started. */
+  end?: (end: ProgramEnd | undefined) => void
+}
 
 /** The agent's side of the reaper; see `reaper.ts`. */
-export class ReaperLink {
-  readonly #path: string | undefined
+export class ReaperLink implements Spawner {
+  readonly #path: string
   readonly #home: AgentHome
   readonly #log: Logger
   readonly #env: Readonly<Record<string, string>>
-  #child: ChildProcess | undefined
+  readonly #asked = new Map<number, Asked>()
+  #turn = 0
+  #child: Child | undefined
   #isClosed = false
 
-  /** @param path the bundled reaper; undefined means that there is none, and that programs outlive a killed agent */
-  constructor(path: string | undefined, home: AgentHome, env: Environment, log: Logger) {
+  /** @param path the bundled reaper */
+  constructor(path: string, home: AgentHome, env: Environment, log: Logger) {
     this.#path = path
     this.#home = home
     this.#env = Object.fromEntries(PASSED.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])))
     this.#log = log
-    if (path === undefined) log.warn('no reaper: if this agent is killed, its programs go on')
+  }
+
+  spawn(request: SpawnRequest): Promise<Spawned> {
+    this.#turn += 1
+    const turn = this.#turn
+    return new Promise((answer) => {
+      this.#asked.set(turn, { request, answer })
+      this.#send({ kind: 'spawn', turn, request })
+    })
   }
 
   /** The server has granted or renewed the lease of everything that runs here. */
   leaseGranted(leaseMs: number): void {
-    if (this.#path === undefined || this.#isClosed) return
-    this.#child ??= this.#start(this.#path, Math.min(MARGIN_MS, leaseMs / 5))
-    this.#child.stdin?.write(`lease ${leaseMs}\n`)
+    if (this.#isClosed) return
+    this.#send({ kind: 'lease', ms: leaseMs })
   }
 
   /** Nothing of ours runs any more, or somebody else will look after it. */
   close(): void {
     this.#isClosed = true
-    this.#child?.stdin?.end('bye\n')
-    this.#child?.unref()
+    if (this.#child === undefined) return
+    this.#child.stdin.end(toLine({ kind: 'bye' }))
+    this.#child.stdout.destroy()
   }
 
-  #start(path: string, marginMs: number): ChildProcess {
+  #send(message: ToSpawner): void {
+    this.#child ??= this.#start()
+    this.#child.stdin.write(toLine(message))
+  }
+
+  #onMessage(message: FromSpawner): void {
+    const asked = this.#asked.get(message.turn)
+    if (asked === undefined) return
+    switch (message.kind) {
+      case 'started': {
+        const { pid, startTime } = message
+        const ended = new Promise<ProgramEnd | undefined>((resolve) => {
+          asked.end = resolve
+        })
+        asked.answer({ kind: 'started', pid, startTime, ended })
+        break
+      }
+      case 'failed':
+        this.#asked.delete(message.turn)
+        asked.answer({ kind: 'failed', failure: message.failure })
+        break
+      case 'ended':
+        this.#asked.delete(message.turn)
+        asked.end?.(message.end)
+        break
+    }
+  }
+
+  #start(): Child {
     const { path: home, nonce } = this.#home
-    const child = spawn(process.execPath, ['--max-old-space-size=64', path, home, String(marginMs), nonce], {
+    const child = spawn(process.execPath, ['--max-old-space-size=64', this.#path, home, nonce], {
       detached: true,
-      stdio: ['pipe', 'ignore', 'ignore'],
+      stdio: ['pipe', 'pipe', 'ignore'],
       cwd: '/',
       env: { ...this.#env },
     })
     child.unref()
-    child.stdin?.on('error', () => undefined)
+    child.stdin.on('error', () => undefined)
+    const messages = new MessageLines<FromSpawner>()
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      for (const message of messages.read(chunk)) this.#onMessage(message)
+    })
     child.on('error', (error) => this.#log.warn({ err: error }, 'reaper not started'))
-    child.on('exit', (code, signal) => {
-      // Started again with the next heartbeat.
+    // After all it has said.
+    child.on('close', (code, signal) => {
+      if (this.#isClosed) return
+      this.#log.warn({ code, signal }, 'reaper ended')
+      // Started again with the next heartbeat or program.
       this.#child = undefined
-      if (!this.#isClosed) this.#log.warn({ code, signal }, 'reaper ended')
+      this.#settleAll()
     })
     return child
+  }
+
+  /** What runs is left to be watched; what was about to be started is ended, if it ever began. */
+  #settleAll(): void {
+    const left = [...this.#asked.values()]
+    this.#asked.clear()
+    for (const { request, answer, end } of left) {
+      if (end !== undefined) {
+        end(undefined)
+        continue
+      }
+      const failure = {
+        step: 'program',
+        code: undefined,
+        message: 'the process that starts programs was killed',
+      } as const
+      void endTagged(ATTEMPT_TAG, request.id, 0).then(() => answer({ kind: 'failed', failure }))
+    }
   }
 }
