@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { MetricSeries } from '@sweep/spec/wire/api'
@@ -119,6 +119,8 @@ describe.each(backends)('with tickets on %s', (backend) => {
     const server = await startWith(backend, { agent: false })
     const first = await TestAgent.start(server, { name: 'first', slots: 2 })
     cleanups.push(() => first.remove())
+    // However long the second agent takes to start.
+    const allRun = join(await temporaryFolder(), 'all-run')
     const id = await createSweep(
       server,
       `
@@ -126,7 +128,7 @@ method: random
 metric: {name: val_loss, goal: minimize}
 parameters:
   x: {min: 1000, max: 100000}
-command: [/bin/sh, steps.sh, "\${args}", --steps=40, --pause=0.1]
+command: [/bin/sh, steps.sh, "\${args}", --steps=20, --pause=0.1, --until=${allRun}]
 budget: {trials: 4}
 seed: 7
 `,
@@ -136,6 +138,7 @@ seed: 7
     const second = await TestAgent.start(server, { name: 'second', slots: 2 })
     cleanups.push(() => second.remove())
     await waitFor(async () => (await getSweep(server, id)).trials.running === 4)
+    await writeFile(allRun, '')
 
     await first.kill()
     await waitFor(async () => (await trialProcesses(first.home)).length === 0, LEASE_MS + 2 * HEARTBEAT_MS + 2000)
