@@ -23,11 +23,14 @@ export class AgentHome {
   /** What the lock of the home is marked with while it is ours. */
   readonly nonce: string
   readonly #release: () => void
+  #isIdKept: boolean
 
   private constructor(path: string, name: string, nonce: string, release: () => void) {
     this.path = path
     this.name = name
-    this.id = readHomeId(path) ?? nonce
+    const kept = readHomeId(path)
+    this.id = kept ?? nonce
+    this.#isIdKept = kept !== undefined
     this.nonce = nonce
     this.#release = release
   }
@@ -84,7 +87,8 @@ export class AgentHome {
   }
 
   keepLive(record: LiveRecord): void {
-    if (readHomeId(this.path) === undefined) replaceFile(join(this.path, 'id'), `${this.id}\n`)
+    if (!this.#isIdKept) replaceFile(join(this.path, 'id'), `${this.id}\n`)
+    this.#isIdKept = true
     replaceFile(this.#livePath(record.assignment.attemptId), JSON.stringify(record))
   }
 

@@ -1,4 +1,3 @@
-import { watchFolder } from '@sweep/capture/tail'
 import { lastLineOf } from '@sweep/launchers/last-line'
 import {
   type Exit,
@@ -26,6 +25,7 @@ import type { RunContext } from './run-context.ts'
 import { RunReports } from './run-reports.ts'
 import { stopPlan } from './stop-plan.ts'
 import { StopSignals } from './stop-signals.ts'
+import { watchRun } from './watch-run.ts'
 import { writeStop } from './write-stop.ts'
 
 /** What a program leaves behind gets this long between SIGTERM and SIGKILL. */
@@ -285,9 +285,7 @@ export class AttemptRun implements Reporting {
     this.#running = running
     if (this.#isFenced) running.signal('SIGKILL')
     const { reporter } = this.#context
-    this.#watcher = watchFolder(this.#folder.path, (name) => {
-      if (name === 'metrics.jsonl' || name === 'output.log') reporter.wake(this)
-    })
+    this.#watcher = watchRun(this.#folder, () => reporter.wake(this))
     const begun = this.#count(running)
     const recorded = begun.then(() => this.#recordStart(running, argv))
     void this.#finish(running, recorded)
