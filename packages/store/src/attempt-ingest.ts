@@ -1,3 +1,4 @@
+import type { AttemptId } from '@sweep/spec/ids'
 import { encodeMetric } from '@sweep/spec/number'
 import { isFeasible, type SideMetric } from '@sweep/spec/objectives'
 import type { AttemptReport, AttemptStatus, Point } from '@sweep/spec/wire/agent-protocol'
@@ -299,7 +300,8 @@ export class IngestedAttempt {
     return this.#names.size > this.#row.name_ids.length
   }
 
-  attemptRow(): unknown[] {
+  /** Its id and what its row is to hold. */
+  attemptRow(): [AttemptId, unknown][] {
     const row = this.#row
     const { metrics, output, log } = this.#offsets
     const { note, started } = this.#report
@@ -313,26 +315,28 @@ export class IngestedAttempt {
       this.#reports === row.reports
     if (isSame && this.#lines.length === 0) return []
     return [
-      {
-        id: row.id,
-        metrics_offset: metrics,
-        output_offset: output,
-        log_offset: log,
-        reports: this.#reports,
-        last_step: this.#lastStep,
-        batches: row.batches + (this.#lines.length > 0 ? 1 : 0),
-        points: this.#points,
-        name_ids: this.#hasNewNames ? [...this.#names] : undefined,
-        direct_ids: this.#direct.size > row.direct_ids.length ? [...this.#direct] : undefined,
-        dropped_points: this.#dropped,
-        samples: this.#samples,
-        last_sample_at: this.#lastSampleAt,
-        argv: started?.argv,
-        environment: started?.environment,
-        run_dir: started?.runDir,
-        slots: started?.slots,
-        note: note === undefined ? undefined : plainText(note),
-      },
+      [
+        row.id,
+        {
+          metrics_offset: metrics,
+          output_offset: output,
+          log_offset: log,
+          reports: this.#reports,
+          last_step: this.#lastStep,
+          batches: row.batches + (this.#lines.length > 0 ? 1 : 0),
+          points: this.#points,
+          name_ids: this.#hasNewNames ? [...this.#names] : undefined,
+          direct_ids: this.#direct.size > row.direct_ids.length ? [...this.#direct] : undefined,
+          dropped_points: this.#dropped,
+          samples: this.#samples,
+          last_sample_at: this.#lastSampleAt,
+          argv: started?.argv,
+          environment: started?.environment,
+          run_dir: started?.runDir,
+          slots: started?.slots,
+          note: note === undefined ? undefined : plainText(note),
+        },
+      ],
     ]
   }
 

@@ -53,10 +53,13 @@ export async function claimAttempts(
 
 const CLAIMABLE = {
   name: 'attempts-claimable',
-  text: `select a.id, a.trial, a.number, t.epoch, t.replicate, t.config, a.restore, g.name as agent, g.state as agent_state, g.gpu_slots
-           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+  text: `select a.id, a.queued_at, a.trial, a.number, t.epoch, t.replicate, t.config, a.restore, g.name as agent,
+                g.state as agent_state, g.gpu_slots
+           from unnest($1::text[]) as n (id)
+           cross join lateral (select * from attempts where id = n.id offset 0) a
+           cross join lateral (select * from trials where sweep_id = a.sweep_id and number = a.trial offset 0) t
            left join agents g on g.id = $2
-          where a.id = any($1) and a.state = 'queued' order by a.queued_at, t.number`,
+          where a.state = 'queued'`,
 }
 
 /** The trials by number too: those of a young sweep are one row to the planner, and it would read all there are by now. */
@@ -66,7 +69,8 @@ const CLAIM = {
            update attempts a set state = 'running', epoch = t.epoch + 1, agent_id = $3, gpus = $4,
                   lease_until = now() + $5 * interval '1 ms', claimed_at = now()
              from trials t
-            where a.id = any($2) and a.state = 'queued' and t.sweep_id = $1 and t.number = a.trial
+            -- Not "is queued", for which the index of all that waits would be read.
+            where a.id = any($2) and a.state not in ('running', 'ended') and t.sweep_id = $1 and t.number = a.trial
               and t.number = any($7)
             returning a.trial)
          update trials t set state = 'running', epoch = t.epoch + 1, started_at = coalesce(t.started_at, now())
@@ -76,6 +80,7 @@ const CLAIM = {
 
 export interface ClaimableRow {
   readonly id: AttemptId
+  readonly queued_at: Date
   readonly trial: number
   readonly number: number
   readonly epoch: number
@@ -109,13 +114,14 @@ async function claimOfSweep(
   })
 }
 
-/** To be read under the lock of the sweep that all of `ids` belong to. */
+/** In the order in which they were queued. To be read under the lock of the sweep that all of `ids` belong to. */
 export async function findClaimable(
   tx: Queryable,
   agentId: AgentId,
   ids: readonly AttemptId[],
 ): Promise<readonly ClaimableRow[]> {
-  return (await tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId])).rows
+  const { rows } = await tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId])
+  return rows.sort((a, b) => a.queued_at.getTime() - b.queued_at.getTime() || a.trial - b.trial)
 }
 
 /** Attempts of one sweep being claimed within one transaction: as many as the sweep allows, in the order of the rows. */
@@ -191,7 +197,7 @@ export function bySweep(ids: readonly AttemptId[]): [SweepId, AttemptId[]][] {
 const QUEUED = {
   name: 'attempts-queued-of-sweep',
   text: `select ${LIVE_COLUMNS} from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
-          where a.sweep_id = $1 and a.state = 'queued' order by a.id`,
+          where a.sweep_id = $1 and a.state = 'queued'`,
 }
 
 /** Ends every queued attempt of a sweep and its trial with `cancelled`. Returns how many. Old epoch: `fenced`. */
@@ -208,6 +214,7 @@ export async function cancelQueued(
     checkOwner(change.sweep, request.ownerEpoch)
     if (queued.rows.length === 0) return 0
     const ended = new EndedAttempts(change)
+    queued.rows.sort((a, b) => a.trial - b.trial)
     for (const attempt of queued.rows) ended.withdraw(attempt, 'cancel', request.reason)
     await Promise.all([ended.store(tx), change.store(tx)])
     return queued.rows.length
@@ -229,16 +236,17 @@ const SILENT_AGENTS = {
 
 const EXPIRED = {
   name: 'attempts-expired',
-  text: `select id from attempts where state = 'running' and lease_until < clock_timestamp() order by id`,
+  text: `select id from attempts where state = 'running' and lease_until < clock_timestamp()`,
 }
 
 const EXPIRED_LIVE = {
   name: 'attempts-expired-live',
   text: `select ${LIVE_COLUMNS}, g.name as agent
-           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
+           from unnest($1::text[]) as n (id)
+           cross join lateral (select * from attempts where id = n.id offset 0 for no key update) a
+           cross join lateral (select * from trials where sweep_id = a.sweep_id and number = a.trial offset 0) t
            left join agents g on g.id = a.agent_id
-          where a.id = any($1) and a.state = 'running' and a.lease_until < clock_timestamp() order by a.id
-            for no key update of a`,
+          where a.state = 'running' and a.lease_until < clock_timestamp()`,
 }
 
 /** Ends attempts whose lease has run out (by the database's clock) with cause `lost`, and marks silent agents `gone`. */
@@ -250,7 +258,8 @@ export async function expireLeases(
   const { rows } = await database.query<{ id: AttemptId }>(EXPIRED)
   const ended: AttemptId[] = []
   const queued: QueuedAttempt[] = []
-  const groups = bySweep(rows.map((row) => row.id))
+  // The order in which their rows are locked.
+  const groups = bySweep(rows.map((row) => row.id).sort())
   for (const [sweepId, ids] of groups) {
     const lost = await database.tx((tx) => expireOfSweep(tx, sweepId, ids))
     ended.push(...lost.ended)

@@ -38,6 +38,8 @@ export interface Database extends Queryable {
 }
 
 const TX_TRIES = 5
+/** How long a connection keeps the plans of its statements: what was planned for few rows is slow for many. */
+const REPLAN_MS = 30_000
 
 export function openDatabase(options: DatabaseOptions): Database {
   const pool = new pg.Pool(connectionConfig(options))
@@ -50,6 +52,14 @@ export function openDatabase(options: DatabaseOptions): Database {
   // The pool hears only idle connections. One that is cut while in use fails its statements, but it also emits the
   // error, and an error that nobody hears ends the process.
   pool.on('connect', (client) => client.on('error', tell))
+  const plannedAt = new WeakMap<pg.PoolClient, number>()
+  pool.on('acquire', (client) => {
+    const now = performance.now()
+    const since = plannedAt.get(client)
+    if (since === undefined || now - since > REPLAN_MS) plannedAt.set(client, now)
+    // Sent ahead of what it is acquired for. One that fails fails that too, and says so there.
+    if (since !== undefined && now - since > REPLAN_MS) client.query('discard plans').catch(() => undefined)
+  })
   async function connect(): Promise<pg.PoolClient> {
     try {
       return await pool.connect()
@@ -105,6 +115,11 @@ export function openDatabase(options: DatabaseOptions): Database {
  * Every statement of ours reaches a few rows through an index, and is prepared once. Left to itself the planner plans
  * anew for every call (which takes longer than running it), and reads or sorts whole tables that were small when it last
  * looked, such as those of a sweep that is a minute old.
+ *
+ * Even so it may start a join from the wrong end, or meet an `order by` by walking the index of a whole table. What looks up
+ * several rows at once therefore reads `from unnest($1) n cross join lateral (select … where id = n.id offset 0)`: a
+ * subquery with `offset 0` is never merged into what is around it, so it is run once for each `n`, in their order. Only the
+ * key stands in there: with a condition more, another index may look just as good.
  */
 const PLANNER = [
   '-c plan_cache_mode=force_generic_plan',

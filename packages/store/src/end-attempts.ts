@@ -45,7 +45,8 @@ export const LIVE_COLUMNS = `a.id, a.key, a.trial, a.number, a.state, a.epoch, a
   case when t.user_failures > 0 then (
     select array_agg(distinct h.host order by h.host)
       from agents g, generate_series(1, a.number - 1) n
-      join attempts b on b.id = a.sweep_id || '-' || a.trial || '-' || n join agents h on h.id = b.agent_id
+     cross join lateral (select * from attempts where id = a.sweep_id || '-' || a.trial || '-' || n offset 0) b
+      join agents h on h.id = b.agent_id
      where g.id = a.agent_id and h.host <> g.host and not b.is_excused
        and b.cause in (${USER_CAUSES.map((cause) => `'${cause}'`).join(', ')})) end as failed_on`
 
@@ -59,35 +60,35 @@ export interface End {
   readonly checkpoint?: Checkpoint
 }
 
-/** The trials by number too: those of a young sweep are one row to the planner, and it would read all there are by now. */
+/** `$2` holds what is to be stored by the trial's number rather than as rows, for a join would compare all with all. */
 const END = {
   name: 'attempts-end',
-  text: `with list as materialized (
-           select * from jsonb_to_recordset($2::jsonb) as x (id text, state text, cause text, message text,
-             exit_code int, signal text, seconds float8, gpu_seconds float8, checkpoint jsonb, trial int,
-             allowed text[], trial_state text, is_final boolean, reason text, failure jsonb, user_failures int,
-             lost_failures int, next int, run_key int8)),
-         ended as (
-           update attempts a set state = 'ended', cause = list.cause, message = list.message,
-                  exit_code = list.exit_code, signal = list.signal, seconds = list.seconds,
-                  gpu_seconds = list.gpu_seconds, checkpoint = list.checkpoint, lease_until = null, ended_at = now()
-             from list where a.id = list.id and a.state = list.state returning a.key, a.run_key, a.batches),
+  text: `with ended as (
+           update attempts a set (state, cause, message, exit_code, signal, seconds, gpu_seconds, checkpoint, lease_until,
+                  ended_at) = (
+                    select 'ended', x.cause, x.message, x.exit_code, x.signal, x.seconds, x.gpu_seconds, x.checkpoint,
+                           null::timestamptz, now()
+                      from jsonb_to_record($2::jsonb -> a.trial::text) as x (cause text, message text, exit_code int,
+                        signal text, seconds float8, gpu_seconds float8, checkpoint jsonb))
+            where a.id = any($5) and a.state <> 'ended' returning a.key, a.run_key, a.batches),
          moved as (
-           update trials t set state = list.trial_state, last_cause = list.cause, failure = list.failure,
-                  user_failures = list.user_failures, lost_failures = list.lost_failures,
-                  checkpoint = coalesce(list.checkpoint, t.checkpoint), attempts = coalesce(list.next, t.attempts),
-                  end_reason = case when list.is_final or list.trial_state = 'paused' then list.reason end,
-                  ended_at = case when list.is_final then now() end,
-                  -- What failed takes no place on the leaderboard; its value can still be read.
-                  loss = case when list.trial_state = 'failed' then null else t.loss end
-             from list
-            where t.sweep_id = $1 and t.number = list.trial and t.number = any($4) and t.state = any(list.allowed)
+           update trials t set (state, last_cause, failure, user_failures, lost_failures, checkpoint, attempts, end_reason,
+                  ended_at, loss) = (
+                    select x.trial_state, x.cause, x.failure, x.user_failures, x.lost_failures,
+                           coalesce(x.checkpoint, t.checkpoint), coalesce(x.next, t.attempts),
+                           case when x.is_final or x.trial_state = 'paused' then x.reason end,
+                           case when x.is_final then now() end,
+                           -- What failed takes no place on the leaderboard; its value can still be read.
+                           case when x.trial_state = 'failed' then null else t.loss end
+                      from jsonb_to_record($2::jsonb -> t.number::text) as x (trial_state text, cause text, failure jsonb,
+                        user_failures int, lost_failures int, checkpoint jsonb, next int, reason text, is_final boolean))
+            where t.sweep_id = $1 and t.number = any($4) and $2::jsonb -> t.number::text -> 'allowed' ? t.state
              returning t.number, t.checkpoint),
          queued as (
            insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore)
-           select $1 || '-' || list.trial || '-' || list.next, $1, list.trial, list.next, list.run_key, $3,
-                  moved.checkpoint
-             from list join moved on moved.number = list.trial where list.next is not null),
+           select $1 || '-' || m.number || '-' || x.next, $1, m.number, x.next, x.run_key, $3, m.checkpoint
+             from moved m cross join jsonb_to_record($2::jsonb -> m.number::text) as x (next int, run_key int8)
+            where x.next is not null),
          packed as (
            insert into metric_compactions (attempt_key, run_key) select key, run_key from ended where batches > 0
            on conflict do nothing)
@@ -107,8 +108,9 @@ const REPLACE_BEST = {
 export class EndedAttempts {
   readonly queued: QueuedAttempt[] = []
   readonly #change: SweepChange
-  readonly #rows: unknown[] = []
-  readonly #trials: number[] = []
+  readonly #ids: AttemptId[] = []
+  /** What is to be stored, by the trial's number. */
+  readonly #rows = new Map<number, object>()
   readonly #failed: number[] = []
 
   constructor(change: SweepChange) {
@@ -158,10 +160,8 @@ export class EndedAttempts {
     const gpuSeconds = attempt.gpus * attempt.held_seconds
     const seconds = end.seconds ?? attempt.held_seconds
     const signal = end.signal === undefined || end.signal === null ? null : plainText(end.signal)
-    this.#trials.push(attempt.trial)
-    this.#rows.push({
-      id: attempt.id,
-      state: attempt.state,
+    this.#ids.push(attempt.id)
+    this.#rows.set(attempt.trial, {
       cause: after.cause,
       message: after.message,
       exit_code: end.exitCode ?? null,
@@ -169,7 +169,6 @@ export class EndedAttempts {
       seconds,
       gpu_seconds: gpuSeconds,
       checkpoint: end.checkpoint,
-      trial: attempt.trial,
       allowed: statesAllowing(after.event),
       trial_state: state,
       is_final: isFinal(state),
@@ -204,15 +203,16 @@ export class EndedAttempts {
 
   /** Sends the statements; `change.store` is the caller's to send after them. */
   async store(tx: Queryable): Promise<void> {
-    if (this.#rows.length === 0) return
+    if (this.#ids.length === 0) return
     const { sweep } = this.#change
     const { rows } = await tx.query<{ ended: number; moved: number }>(END, [
       sweep.id,
-      jsonText(this.#rows),
+      jsonText(Object.fromEntries(this.#rows)),
       ticketQueue(sweep),
-      this.#trials,
+      [...this.#rows.keys()],
+      this.#ids,
     ])
-    const count = this.#rows.length
+    const count = this.#ids.length
     if (rows[0]?.ended !== count || rows[0].moved !== count) {
       throw new Error(`attempts of sweep ${sweep.id} changed under its lock`)
     }

@@ -45,14 +45,15 @@ const RENEW = {
            select a.id, a.agent_id, a.epoch, a.metrics_offset, a.output_offset, a.log_offset, a.stop_reason, a.stop_verdict,
                   a.lease_until < clock_timestamp() + $4 * interval '1 ms' as is_due
              from unnest($1::text[], $2::text[], $3::int[]) as n (agent_id, id, epoch)
-             join attempts a on a.id = n.id and a.epoch = n.epoch
-            where a.agent_id = n.agent_id and a.state = 'running'),
+             cross join lateral (select * from attempts where id = n.id offset 0) a
+            where a.epoch = n.epoch and a.agent_id = n.agent_id and a.state = 'running'),
          due as (
-           select a.id from named n join attempts a on a.id = n.id
-            where n.is_due and a.state = 'running' and a.epoch = n.epoch for no key update of a),
+           select a.id from named n
+             cross join lateral (select * from attempts where id = n.id offset 0 for no key update) a
+            where n.is_due and a.epoch = n.epoch and a.state = 'running'),
          renewed as (
            update attempts a set lease_until = clock_timestamp() + $5 * interval '1 ms'
-             from due where a.id = due.id and a.state = 'running' returning a.id)
+            where a.id = any(array(select id from due)) returning a.id)
          -- No join of the two: that would be every row of one against every row of the other.
          select n.agent_id, n.id, n.metrics_offset, n.output_offset, n.log_offset, n.stop_reason, n.stop_verdict
            from named n where not n.is_due or n.id in (select r.id from renewed r)`,

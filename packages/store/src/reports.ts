@@ -126,8 +126,10 @@ const NO_REQUESTS = new NewRequests([])
 const REPORTING = {
   name: 'reports-attempts',
   text: `select ${REPORTING_COLUMNS}, a.stop_reason, a.stop_verdict
-           from attempts a join trials t on t.sweep_id = a.sweep_id and t.number = a.trial
-          where a.id = any($1) and a.agent_id = any($2) and a.state = 'running' order by a.id for no key update of a`,
+           from unnest($1::text[]) as n (id)
+           cross join lateral (select * from attempts where id = n.id offset 0 for no key update) a
+           cross join lateral (select * from trials where sweep_id = a.sweep_id and number = a.trial offset 0) t
+          where a.agent_id = any($2) and a.state = 'running'`,
 }
 
 type ReportingRow = ReportingAttempt & { readonly stop_reason: StopReason | null; readonly stop_verdict: unknown }
@@ -147,7 +149,7 @@ async function ingestOfSweep(
   const attemptIds = parts.flatMap((part) => part.reports.map((report) => report.attemptId))
   const [change, found, claimables] = await Promise.all([
     SweepChange.begin(tx, sweepId),
-    tx.query<ReportingRow>(REPORTING, [attemptIds, parts.map((part) => part.agentId)]),
+    tx.query<ReportingRow>(REPORTING, [attemptIds.sort(), parts.map((part) => part.agentId)]),
     Promise.all(
       parts.map(({ agentId, claim: { attemptIds } }) =>
         attemptIds.length > 0 ? findClaimable(tx, agentId, attemptIds) : [],
@@ -214,40 +216,43 @@ async function namesOf(
   return { all: new Map([...known, ...added]), added }
 }
 
+/** Values by id rather than a join, which would compare each row of one with each of the other. */
 const ATTEMPTS = {
   name: 'reports-store-attempts',
-  text: `update attempts a set metrics_offset = x.metrics_offset, output_offset = x.output_offset,
-                log_offset = x.log_offset, reports = x.reports, last_step = x.last_step, batches = x.batches,
-                points = x.points, name_ids = coalesce(x.name_ids, a.name_ids),
-                direct_ids = coalesce(x.direct_ids, a.direct_ids), dropped_points = x.dropped_points,
-                samples = x.samples, last_sample_at = x.last_sample_at,
-                -- What reports is alive.
-                lease_until = case when $3::float8 > 0 then clock_timestamp() + $3 * interval '1 ms' else a.lease_until end,
-                started_at = case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
-                argv = coalesce(x.argv, a.argv), environment = coalesce(x.environment, a.environment),
-                run_dir = coalesce(x.run_dir, a.run_dir), slots = coalesce(x.slots, a.slots),
-                message = case when x.note is null then a.message else nullif(x.note, '') end,
-                -- Shares are what the slots are of their GPUs, which is not always what the sweep asked for.
-                gpus = case when $2::float8 = 0 or coalesce(x.slots, '{}') = '{}' then a.gpus else (
-                  select coalesce(sum(1 / coalesce((slot ->> 'shares')::float8, 1)), 0) from agents g, jsonb_array_elements(g.slots) slot
-                   where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
-           from jsonb_to_recordset($1::jsonb) as x (id text, metrics_offset int8, output_offset int8, log_offset int8,
-             reports int, last_step int8, batches int, points int8, name_ids int[], direct_ids int[],
-             dropped_points int8, samples int, last_sample_at float8, argv text[], environment jsonb, run_dir text, slots int[], note text)
-          where a.id = x.id`,
+  text: `update attempts a set (metrics_offset, output_offset, log_offset, reports, last_step, batches, points, name_ids,
+                direct_ids, dropped_points, samples, last_sample_at, lease_until, started_at, argv, environment, run_dir,
+                slots, message, gpus) = (
+           select x.metrics_offset, x.output_offset, x.log_offset, x.reports, x.last_step, x.batches, x.points,
+                  coalesce(x.name_ids, a.name_ids), coalesce(x.direct_ids, a.direct_ids), x.dropped_points, x.samples,
+                  x.last_sample_at,
+                  -- What reports is alive.
+                  case when $3::float8 > 0 then clock_timestamp() + $3 * interval '1 ms' else a.lease_until end,
+                  case when x.argv is null then a.started_at else coalesce(a.started_at, now()) end,
+                  coalesce(x.argv, a.argv), coalesce(x.environment, a.environment), coalesce(x.run_dir, a.run_dir),
+                  coalesce(x.slots, a.slots), case when x.note is null then a.message else nullif(x.note, '') end,
+                  -- Shares are what the slots are of their GPUs, which is not always what the sweep asked for.
+                  case when $2::float8 = 0 or coalesce(x.slots, '{}') = '{}' then a.gpus else (
+                    select coalesce(sum(1 / coalesce((slot ->> 'shares')::float8, 1)), 0)
+                      from agents g, jsonb_array_elements(g.slots) slot
+                     where g.id = a.agent_id and slot ? 'gpu' and (slot -> 'index')::int = any(x.slots)) end
+             from jsonb_to_record($1::jsonb -> a.id) as x (metrics_offset int8, output_offset int8, log_offset int8,
+               reports int, last_step int8, batches int, points int8, name_ids int[], direct_ids int[],
+               dropped_points int8, samples int, last_sample_at float8, argv text[], environment jsonb, run_dir text,
+               slots int[], note text))
+          where a.id = any($4)`,
 }
 
-/** By number twice: trials of a young sweep are one row to the planner, and it would read all there are by now. */
+/** Values by number rather than a join, which would compare each row of one with each of the other. */
 const TRIALS = {
   name: 'reports-store-trials',
-  text: `update trials t set reports = x.reports, finite_reports = x.finite_reports, last_value = x.last_value,
-                last_step = x.last_step, best_value = x.best_value, best_step = x.best_step, value = x.value,
-                loss = x.loss, side_values = x.side_values, infeasible = x.infeasible,
-                checkpoint = coalesce(x.checkpoint, t.checkpoint)
-           from jsonb_to_recordset($2::jsonb) as x (number int, reports int, finite_reports int, last_value float8,
-             last_step int8, best_value float8, best_step int8, value float8, loss float8, side_values jsonb,
-             infeasible boolean, checkpoint jsonb)
-          where t.sweep_id = $1 and t.number = x.number and t.number = any($3)`,
+  text: `update trials t set (reports, finite_reports, last_value, last_step, best_value, best_step, value, loss, side_values,
+                infeasible, checkpoint) = (
+                  select x.reports, x.finite_reports, x.last_value, x.last_step, x.best_value, x.best_step, x.value, x.loss,
+                         x.side_values, x.infeasible, coalesce(x.checkpoint, t.checkpoint)
+                    from jsonb_to_record($2::jsonb -> t.number::text) as x (reports int, finite_reports int,
+                      last_value float8, last_step int8, best_value float8, best_step int8, value float8, loss float8,
+                      side_values jsonb, infeasible boolean, checkpoint jsonb))
+          where t.sweep_id = $1 and t.number = any($3)`,
 }
 
 /** Everything in one go; the statements are pipelined, and the trials' values come before their ends. */
@@ -260,11 +265,13 @@ async function store(
   leaseMs: number,
 ): Promise<void> {
   const touched = attempts.flatMap((attempt) => attempt.attemptRow())
+  const byId = Object.fromEntries(touched)
   const trials = attempts.flatMap((attempt) => attempt.trialRow())
   const numbers = trials.map((trial) => trial.number)
+  const byNumber = Object.fromEntries(trials.map((trial) => [trial.number, trial]))
   const sweep = change.sweep
   await Promise.all([
-    touched.length > 0 && tx.query(ATTEMPTS, [jsonText(touched), sweep.shape_gpus, leaseMs]),
+    touched.length > 0 && tx.query(ATTEMPTS, [jsonText(byId), sweep.shape_gpus, leaseMs, Object.keys(byId)]),
     insertBatches(
       tx,
       attempts.flatMap((attempt) => attempt.batch()),
@@ -277,7 +284,7 @@ async function store(
       tx,
       attempts.flatMap((attempt) => attempt.log()),
     ),
-    trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(trials), numbers]),
+    trials.length > 0 && tx.query(TRIALS, [sweep.id, jsonText(byNumber), numbers]),
     ended.store(tx),
     ...claims.map((claim) => claim.store(tx)),
     change.changed && change.store(tx),

@@ -45,15 +45,20 @@ export interface AskStop {
 const LIVE = {
   name: 'stops-live',
   text: `select ${LIVE_COLUMNS}, a.stop_reason
-           from trials t join attempts a on a.id = t.sweep_id || '-' || t.number || '-' || t.attempts
-          where t.sweep_id = $1 and t.number = any($2) order by a.id for no key update of a`,
+           from unnest($2::int[]) as n (trial)
+           cross join lateral (select * from trials where sweep_id = $1 and number = n.trial offset 0) t
+           cross join lateral (
+             select * from attempts
+              where id = t.sweep_id || '-' || t.number || '-' || t.attempts offset 0 for no key update) a`,
 }
 
 const STORE = {
   name: 'stops-store',
-  text: `update attempts a set stop_reason = x.reason, stop_verdict = x.verdict, stop_at = clock_timestamp()
-           from jsonb_to_recordset($1::jsonb) as x (id text, reason text, verdict jsonb)
-          where a.id = x.id and a.state = 'running'`,
+  // Their state was seen under the sweep's lock, and asking for it again would have the index of all that run be read.
+  text: `update attempts a set (stop_reason, stop_verdict, stop_at) = (
+           select x.reason, x.verdict, clock_timestamp()
+             from jsonb_to_record($1::jsonb -> a.id) as x (reason text, verdict jsonb))
+          where a.id = any($2)`,
 }
 
 type StoppableAttempt = LiveAttempt & { readonly stop_reason: StopReason | null }
@@ -64,14 +69,14 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
   return database.tx(async (tx) => {
     const [change, found] = await Promise.all([
       SweepChange.begin(tx, sweepId),
-      tx.query<StoppableAttempt>(LIVE, [sweepId, stops.map((stop) => stop.trial)]),
+      tx.query<StoppableAttempt>(LIVE, [sweepId, [...new Set(stops.map((stop) => stop.trial))]]),
     ])
     if (change === undefined) throw new SweepError('not-found', `There is no sweep ${sweepId}.`)
     if (ownerEpoch !== undefined) checkOwner(change.sweep, ownerEpoch)
     const byTrial = new Map(found.rows.map((row) => [row.trial, row]))
     const ended = new EndedAttempts(change)
     const paused = { prune: [] as PausedTrial[], cancel: [] as PausedTrial[] }
-    const asked: { id: AttemptId; reason: StopReason; verdict: unknown }[] = []
+    const asked = new Map<AttemptId, { reason: StopReason; verdict: unknown }>()
     const results = stops.map((stop): StopResult => {
       const { trial, reason, verdict } = stop
       const attempt = byTrial.get(trial)
@@ -96,11 +101,12 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
       const place = { trial, attemptId: attempt.id, agentId: attempt.agent_id }
       if (!isStronger(reason, attempt.stop_reason)) return { ...place, result: 'already' }
       change.fact({ kind: 'stop-asked', ...fact })
-      asked.push({ id: attempt.id, reason, verdict: spelledVerdict(verdict) })
+      asked.set(attempt.id, { reason, verdict: spelledVerdict(verdict) })
       return { ...place, result: 'asked' }
     })
     if (!change.changed) return results
-    const sent = asked.length === 0 ? undefined : tx.query(STORE, [jsonText(asked)])
+    const ids = [...asked.keys()]
+    const sent = ids.length === 0 ? undefined : tx.query(STORE, [jsonText(Object.fromEntries(asked)), ids])
     const [stored] = await Promise.all([
       sent,
       ended.store(tx),
@@ -108,7 +114,7 @@ export async function askStop(database: Database, request: AskStop): Promise<Sto
       endPaused(tx, change, 'cancel', paused.cancel),
       change.store(tx),
     ])
-    if (stored !== undefined && stored.rowCount !== asked.length) {
+    if (stored !== undefined && stored.rowCount !== ids.length) {
       throw new Error(`attempts of sweep ${sweepId} changed under its lock`)
     }
     return results

@@ -159,19 +159,19 @@ async function checkpointsOf(
 const INSERT = {
   name: 'trials-insert',
   text: `with list as materialized (
-           select * from jsonb_to_recordset($2::jsonb)
+           select *, nextval(pg_get_serial_sequence('runs', 'key')) as run_key from jsonb_to_recordset($2::jsonb)
              as x (number int, config jsonb, hash text, replicate int, source text, reason text, parent int,
                      checkpoint jsonb, params jsonb)),
          stored as (
            insert into trials (sweep_id, number, config, hash, replicate, source, reason, parent, checkpoint)
            select $1, number, config, hash, replicate, source, reason, parent, checkpoint from list),
          tracked as (
-           insert into runs (id, experiment_id, sweep_id, trial, params)
-           select $1 || '-' || number, $1, $1, number, coalesce(params, config) from list returning key, trial)
+           insert into runs (key, id, experiment_id, sweep_id, trial, params) overriding system value
+           select run_key, $1 || '-' || number, $1, $1, number, coalesce(params, config) from list)
          insert into attempts (id, sweep_id, trial, number, run_key, queue_name, restore, tickets, ticketed_at)
-         select $1 || '-' || trial || '-1', $1, trial, 1, key, $3, checkpoint, $4::int,
+         select $1 || '-' || number || '-1', $1, number, 1, run_key, $3, checkpoint, $4::int,
                 case when $4::int > 0 then now() end
-           from tracked join list on number = trial`,
+           from list`,
 }
 
 /** Configs being issued within one transaction. */

@@ -13,11 +13,12 @@ const BATCHES = {
   name: 'health-batches',
   text: `select b.attempt_key, b.batch, b.points
            from unnest($1::int8[], $2::int[]) as x (attempt_key, first)
-           join metric_batches b on b.attempt_key = x.attempt_key and b.batch >= x.first
-          order by b.attempt_key, b.batch`,
+           cross join lateral (
+             select attempt_key, batch, points from metric_batches
+              where attempt_key = x.attempt_key and batch >= x.first order by attempt_key, batch) b`,
 }
 
-/** Batches from number `first` on that are not packed yet, in their order. */
+/** Batches from number `first` on that are not packed yet, by attempt in the order given, and in their order. */
 export async function newBatches(
   database: Queryable,
   from: readonly { readonly attemptKey: number; readonly first: number }[],
