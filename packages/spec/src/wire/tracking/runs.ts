@@ -171,5 +171,10 @@ export const RunRow = RunView.extend({
 export type RunRow = z.infer<typeof RunRow>
 
 /** Newest first, unless an order was asked for. */
-export const RunList = z.strictObject({ runs: z.array(RunRow), next: z.string().nullable() })
+export const RunList = z.strictObject({
+  runs: z.array(RunRow),
+  next: z.string().nullable(),
+  /** What is odd about what was asked for: names that no run has, and those that were probably meant. */
+  hints: z.array(z.string()).optional(),
+})
 export type RunList = z.infer<typeof RunList>
