@@ -4,17 +4,20 @@ import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepView } from '@sweep/spec/wire/api'
 import type { Colors } from '../colors.ts'
+import { healthMark, worstText } from '../health-text.ts'
 import { configText, shortNumber, trialTotal, varyingConfig } from '../present.ts'
 import type { RegionLine } from '../terminal/live-region.ts'
 import { sparkline } from '../terminal/sparkline.ts'
 import { layoutTable } from '../terminal/table-layout.ts'
 import { displayWidth, escapeText, truncateText } from '../terminal/terminal-text.ts'
+import type { HealthTally } from './health-tally.ts'
 import type { SweepTally, TrialTally } from './sweep-tally.ts'
 
 export interface ScreenState {
   readonly sweep: SweepView
   readonly document: Pick<SweepDocument, 'space' | 'metric' | 'objectives' | 'constraints'>
   readonly tally: SweepTally
+  readonly health: HealthTally
   readonly url: string
   /** Set while the server does not answer. */
   readonly away: string | undefined
@@ -32,6 +35,8 @@ export function watchScreen(state: ScreenState, size: { columns: number; rows: n
   const tail: RegionLine[] = []
   const failures = failureText(tally)
   if (failures !== undefined) tail.push({ text: failures, paint: colors.red })
+  const worst = worstText(state.health.open)
+  if (worst !== undefined) tail.push({ text: escapeText(worst), paint: colors.yellow })
   if (state.away !== undefined) tail.push({ text: state.away, paint: colors.yellow })
   else if (sweep.reason !== null && sweep.trials.running === 0)
     tail.push({ text: escapeText(sweep.reason), paint: colors.dim })
@@ -92,17 +97,22 @@ function tableLines(state: ScreenState, most: number, columns: number, colors: C
   const front = state.tally.front()
   const titleOf = (name: string) => truncateText(escapeText(name).toUpperCase(), 16)
   const beside = sideMetrics(state.document)
+  const marks = shown.map(({ number }) => healthMark(state.health.of(number)))
+  const isMarked = marks.some((mark) => mark !== '')
   const lines = layoutTable(
     [
       { title: '#', align: 'right' },
+      // Beside the number, where no narrow terminal takes it away.
+      ...(isMarked ? [{ title: '' }] : []),
       { title: 'STATE' },
       { title: titleOf(state.sweep.metric?.name ?? 'value'), align: 'right' },
       ...beside.map(({ name }) => ({ title: titleOf(name), align: 'right' as const })),
       { title: 'STEP', align: 'right' },
       { title: 'CONFIG', flexible: true, minWidth: 12 },
     ],
-    shown.map((trial) => [
+    shown.map((trial, i) => [
       String(trial.number),
+      ...(isMarked ? [marks[i] ?? ''] : []),
       trial.state,
       shortNumber(trial.value ?? null),
       ...beside.map(({ name }) => shortNumber(trial.sideValues.get(name) ?? null)),
