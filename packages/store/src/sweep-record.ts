@@ -4,7 +4,18 @@ import type { Config } from '@sweep/spec/search-space'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { TrialCounts } from '@sweep/spec/wire/api'
+import { BEST_CONFIG, HAS_REPLICATES } from './best-config.ts'
 import { type AimColumns, aimsOf } from './side-values.ts'
+
+/** The best trial; of a sweep with `replicates` the config of the best mean. */
+export interface BestRecord {
+  /** Of a config the first. */
+  readonly trial: number
+  readonly value: number
+  readonly config: Config
+  /** How many runs of the config `value` is the mean of; null where it is that of a trial. */
+  readonly runs: number | null
+}
 
 /** What a sweep has come to. */
 export interface SweepRecord {
@@ -34,7 +45,7 @@ export interface SweepRecord {
   readonly outstanding: number
   readonly running: number
   readonly trials: TrialCounts
-  readonly best: { readonly trial: number; readonly value: number; readonly config: Config } | null
+  readonly best: BestRecord | null
   /** GPU-seconds of ended attempts. */
   readonly gpuSeconds: number
   readonly sharePass: number
@@ -75,6 +86,10 @@ export interface SweepRow extends AimColumns {
   readonly trials_cancelled: number
   readonly best_trial: number | null
   readonly best_value: number | null
+  readonly mean_trial: number | null
+  readonly mean_value: number | null
+  readonly mean_runs: number | null
+  readonly has_replicates: boolean
   readonly best_config: Config | null
   readonly gpu_seconds: number
   readonly share_pass: number
@@ -83,11 +98,15 @@ export interface SweepRow extends AimColumns {
   readonly ended_at: Date | null
 }
 
-export const SWEEP_COLUMNS = 's.*, p.name as project, b.config as best_config'
-export const SWEEP_TABLES = `sweeps s
+export const SWEEP_COLUMNS = `s.*, p.name as project, m.trial as mean_trial, m.value as mean_value, m.runs as mean_runs,
+  ${HAS_REPLICATES} as has_replicates, b.config as best_config`
+
+/** @param sweeps the rows that are wanted, so that no others are looked at for their best */
+export const sweepTables = (sweeps: string) => `${sweeps} s
   join experiments e on e.id = s.id
   join projects p on p.id = e.project_id
-  left join trials b on b.sweep_id = s.id and b.number = s.best_trial`
+  left join ${BEST_CONFIG} m on true
+  left join trials b on b.sweep_id = s.id and b.number = coalesce(m.trial, s.best_trial)`
 
 export function sweepRecord(row: SweepRow): SweepRecord {
   const { metric = null, objectives = null, constraints = null } = aimsOf(row)
@@ -140,6 +159,7 @@ export function budgetOf(row: Pick<SweepRow, 'budget_trials' | 'budget_wall_ms' 
 }
 
 function bestOf(row: SweepRow): SweepRecord['best'] {
-  if (row.best_trial === null || row.best_value === null || row.best_config === null) return null
-  return { trial: row.best_trial, value: row.best_value, config: row.best_config }
+  const [trial, value] = row.has_replicates ? [row.mean_trial, row.mean_value] : [row.best_trial, row.best_value]
+  if (trial === null || value === null || row.best_config === null) return null
+  return { trial, value, config: row.best_config, runs: row.mean_runs }
 }

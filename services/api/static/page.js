@@ -207,9 +207,14 @@ function sweepRow(sweep) {
     el('td', {}, el('a', { href: `/sweeps/${sweep.id}` }, sweep.name), el('div', { class: 'quiet' }, sweep.id)),
     el('td', {}, chip(sweep.state), el('div', { class: 'quiet reason' }, sweep.reason ?? '')),
     el('td', {}, counts(sweep.trials)),
-    el('td', { class: 'number' }, best, el('div', { class: 'quiet' }, sweep.metric?.name ?? '')),
+    el('td', { class: 'number' }, best, el('div', { class: 'quiet' }, metricText(sweep))),
     el('td', { title: sweep.createdAt }, ago(sweep.createdAt)),
   )
+}
+
+function metricText({ metric, best }) {
+  if (metric === null) return ''
+  return best?.runs === undefined ? metric.name : `${metric.name}, mean of ${best.runs}`
 }
 
 async function showSweep(id) {

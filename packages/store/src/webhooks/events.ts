@@ -1,6 +1,7 @@
 import type { Fact } from '@sweep/spec/facts'
 import type { SweepId } from '@sweep/spec/ids'
 import type { EventBody, EventKind, Threshold } from '@sweep/spec/webhooks'
+import { BEST_COLUMNS, BEST_CONFIG } from '../best-config.ts'
 import type { Database, Queryable } from '../database.ts'
 import { loadFacts } from '../facts.ts'
 import { jsonText, plainText } from '../json-text.ts'
@@ -177,12 +178,12 @@ async function takeSweeps(
   webhooks: Awaited<ReturnType<typeof listWebhooks>>,
 ): Promise<boolean> {
   const { rows } = await tx.query<SweepRow>(
-    `select s.id, s.name, p.name as project, s.metric_name, s.fact_seq, coalesce(c.fact_seq, 0) as told_seq, s.best_trial,
-            s.best_value, c.best_trial as told_trial, c.best_value as told_value, ${BUDGET_USED} as used,
+    `select s.id, s.name, p.name as project, s.metric_name, s.fact_seq, coalesce(c.fact_seq, 0) as told_seq,
+            ${BEST_COLUMNS}, c.best_trial as told_trial, c.best_value as told_value, ${BUDGET_USED} as used,
             coalesce(c.budget_told, false) as budget_told,
             coalesce(c.started_told, false) as started_told, clock_timestamp() as now
        from sweeps s join experiments e on e.id = s.id join projects p on p.id = e.project_id
-       left join event_cursors c on c.sweep_id = s.id
+       left join event_cursors c on c.sweep_id = s.id left join ${BEST_CONFIG} m on true
       where s.fact_seq > coalesce(c.fact_seq, 0)
          or (s.ended_at is null and not coalesce(c.budget_told, false) and ${BUDGET_USED} >= $1)
       order by s.id limit $2`,

@@ -150,7 +150,7 @@ export class OwnedSweep {
       created: fold.trials.size,
       maxTrials: fold.limits.budget.trials,
       spent: this.#spent(now),
-      targetReached: fold.targetReached ? `a trial reached the target of ${fold.document.metric?.target}` : undefined,
+      targetReached: fold.targetReached ? targetText(fold.document) : undefined,
       exhausted: this.isExhausted || this.#hasNoMore(),
       places: fold.sampler.places,
       settled: this.isCaughtUp && this.#unfolded.size === 0,
@@ -239,4 +239,9 @@ export class OwnedSweep {
     const { trial, attempt } = attemptParts(id)
     return this.fold.queued.get(trial)?.attempt?.number === attempt
   }
+}
+
+function targetText({ metric, replicates }: SweepDocument): string {
+  const what = replicates === undefined ? 'a trial' : "the mean of a config's runs"
+  return `${what} reached the target of ${metric?.target}`
 }
