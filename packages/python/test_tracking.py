@@ -539,6 +539,51 @@ class OutageTest(TrackingTest):
         self.assertEqual(self.steps(self.only), list(range(100)))
 
 
+class HeartbeatTest(TrackingTest):
+    def test_a_run_that_logs_nothing_says_that_it_lives_until_it_ends(self):
+        self.server.beat_ms = 20
+        sweep = self.load()
+        run = sweep.start_run(capture=False)
+        self.wait_for(lambda: self.server.runs and self.only["beats"] > 3)
+        run.end()
+        beats = self.only["beats"]
+        time.sleep(0.1)
+        self.assertEqual(self.only["beats"], beats)
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_it_says_so_as_often_as_the_server_asks_and_whatever_else_it_sends(self):
+        sweep = self.load()
+        with sweep.start_run(capture=False) as run:
+            for step in range(20):
+                run.log_metric("loss", step, step)
+                run.flush()
+        self.assertEqual(self.only["beats"], 1)
+
+    def test_a_server_that_knows_no_heartbeats_is_left_alone_with_them(self):
+        change = self.server.change
+
+        def older(run, rest, query, body):
+            return (404, {"code": "not-found", "message": "no"}) if rest == "heartbeat" else change(run, rest, query, body)
+
+        self.server.change = older
+        sweep = self.load()
+        with sweep.start_run(capture=False) as run:
+            for step in range(5):
+                run.log_metric("loss", step, step)
+                run.flush()
+        beats = [path for _, path in self.server.requests if path.endswith("/heartbeat")]
+        self.assertEqual((len(beats), self.steps(self.only)), (1, [0, 1, 2, 3, 4]))
+        self.assertEqual(self.err.getvalue(), "")
+
+    def test_the_run_of_a_trial_is_spoken_for_by_the_agent(self):
+        self.server.beat_ms = 1
+        sweep = self.trial()
+        with sweep.start_run(capture=False) as run:
+            run.set_tag("a", 1)
+            run.flush()
+        self.assertEqual(self.only["beats"], 0)
+
+
 class DiskTest(TrackingTest):
     def test_a_full_disk_keeps_lines_in_memory_until_it_has_room(self):
         sweep = self.load()

@@ -36,6 +36,7 @@ class FakeServer:
         self.is_down = False
         self.lost_replies = 0  # so many requests are carried out and not answered
         self.answer = None  # (status, body) for every request
+        self.beat_ms = 60_000
         self.lock = threading.Lock()
         server = self
 
@@ -99,7 +100,7 @@ class FakeServer:
         return self.change(run, rest, query, json.loads(body))
 
     def create(self, body):
-        new = {"create": body, "params": {}, "tags": dict(body.get("tags", {})), "points": [], "writers": {}}
+        new = {"create": body, "beats": 0, "params": {}, "tags": dict(body.get("tags", {})), "points": [], "writers": {}}
         run = self.runs.setdefault(body["id"], {**new, "files": {}, "changes": {}, "end": None})
         return 201, {"id": run["create"]["id"]}
 
@@ -128,6 +129,9 @@ class FakeServer:
             run["files"][query["path"]][int(query["version"]) - 1].update(body)
         elif rest == "end":
             run["end"] = body
+        elif rest == "heartbeat":
+            run["beats"] += 1
+            return 200, {"status": "running", "everyMs": self.beat_ms}
         else:
             run["changes"].update(body)
         return 200, {}

@@ -102,6 +102,10 @@ export const EndRun = z.strictObject({
 })
 export type EndRun = z.input<typeof EndRun>
 
+/** `POST /runs/:id/heartbeat`: what the run is now, and when the next one is due. */
+export const RunHeartbeat = z.strictObject({ status: z.enum(RUN_STATUSES), everyMs: z.number().positive() })
+export type RunHeartbeat = z.infer<typeof RunHeartbeat>
+
 /** `POST /runs/:id/params`. A param that is known with another value is a conflict, unless `overwrite` says so. */
 export const LogParams = z.strictObject({ params: Params, overwrite: z.boolean().default(false) })
 export type LogParams = z.input<typeof LogParams>
