@@ -276,7 +276,8 @@ function sweepHead(sweep) {
   parts.push(counts(sweep.trials))
   if (best !== null) {
     const config = Object.entries(best.config).map(([key, value]) => `${key}=${text(value)}`)
-    const words = [el('strong', {}, number(best.value)), ` by trial ${best.trial}: `, el('code', {}, config.join(' '))]
+    const of = best.runs === undefined ? `by trial ${best.trial}` : `in the mean of ${best.runs} runs`
+    const words = [el('strong', {}, number(best.value)), ` ${of}: `, el('code', {}, config.join(' '))]
     parts.push(el('p', {}, sweep.objectives === undefined ? 'Best ' : `Best ${metric.name} `, ...words))
   }
   if (sweep.objectives !== undefined) {
@@ -284,6 +285,16 @@ function sweepHead(sweep) {
       el('p', { class: 'quiet' }, 'Trials that no other one beats by all objectives (the Pareto front) have a ★.'),
     )
   }
+  const report = `${API}/sweeps/${encodeURIComponent(sweep.id)}/report`
+  parts.push(
+    el(
+      'p',
+      {},
+      el('a', { href: `${report}?format=html` }, 'Report'),
+      ' of what the sweep has come to so far, ',
+      el('a', { href: `${report}?format=md` }, 'as text'),
+    ),
+  )
   return parts
 }
 

@@ -106,6 +106,18 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
     ],
   },
   {
+    name: 'webhook update',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'change the name, the address or the kinds of a webhook; its secret and its place stay',
+    options: [
+      { flags: '--name <name>', help: 'what people call it' },
+      { flags: '--url <url>', help: 'where it sends to; tried at once' },
+      { flags: '--kind <kind>', help: 'only events of this kind from now on; may be repeated', repeat: true },
+      { flags: '--all-kinds', help: 'events of every kind' },
+    ],
+  },
+  {
     name: 'webhook ls',
     group: RUN_BY,
     summary: 'list webhooks, without their secrets',
