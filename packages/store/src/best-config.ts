@@ -1,3 +1,17 @@
+import type { SweepId } from '@sweep/spec/ids'
+import type { Config } from '@sweep/spec/search-space'
+import type { Queryable } from './database.ts'
+
+/** The best trial of a sweep; where it has `replicates`, the config of the best mean. */
+export interface BestRecord {
+  /** Of a config the first. */
+  readonly trial: number
+  readonly value: number
+  readonly config: Config
+  /** How many runs of the config `value` is the mean of; null where it is that of a trial. */
+  readonly runs: number | null
+}
+
 const IS_COUNTED = `(t.state = 'completed' and t.loss is not null)`
 
 /**
@@ -23,3 +37,19 @@ export const HAS_REPLICATES = `exists (select from sweep_definitions d where d.s
 /** The best of a sweep `s` beside `BEST_CONFIG`, by the first trial of a config. */
 export const BEST_COLUMNS = `case when ${HAS_REPLICATES} then m.trial else s.best_trial end as best_trial,
   case when ${HAS_REPLICATES} then m.value else s.best_value end as best_value`
+
+const BY_SWEEP = {
+  name: 'best-configs',
+  text: `select s.id, m.trial, m.value, m.runs, b.config from sweeps s join ${BEST_CONFIG} m on true
+           join trials b on b.sweep_id = s.id and b.number = m.trial where s.id = any($1)`,
+}
+
+/** Of the sweeps that have one: with `replicates`, and a run that has completed. */
+export async function bestConfigs(
+  database: Queryable,
+  ids: readonly SweepId[],
+): Promise<ReadonlyMap<SweepId, BestRecord>> {
+  if (ids.length === 0) return new Map()
+  const { rows } = await database.query<BestRecord & { readonly id: SweepId }>(BY_SWEEP, [ids])
+  return new Map(rows.map(({ id, ...best }) => [id, best]))
+}

@@ -4,18 +4,8 @@ import type { Config } from '@sweep/spec/search-space'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { TrialCounts } from '@sweep/spec/wire/api'
-import { BEST_CONFIG, HAS_REPLICATES } from './best-config.ts'
+import { type BestRecord, HAS_REPLICATES } from './best-config.ts'
 import { type AimColumns, aimsOf } from './side-values.ts'
-
-/** The best trial; of a sweep with `replicates` the config of the best mean. */
-export interface BestRecord {
-  /** Of a config the first. */
-  readonly trial: number
-  readonly value: number
-  readonly config: Config
-  /** How many runs of the config `value` is the mean of; null where it is that of a trial. */
-  readonly runs: number | null
-}
 
 /** What a sweep has come to. */
 export interface SweepRecord {
@@ -86,9 +76,6 @@ export interface SweepRow extends AimColumns {
   readonly trials_cancelled: number
   readonly best_trial: number | null
   readonly best_value: number | null
-  readonly mean_trial: number | null
-  readonly mean_value: number | null
-  readonly mean_runs: number | null
   readonly has_replicates: boolean
   readonly best_config: Config | null
   readonly gpu_seconds: number
@@ -98,17 +85,14 @@ export interface SweepRow extends AimColumns {
   readonly ended_at: Date | null
 }
 
-export const SWEEP_COLUMNS = `s.*, p.name as project, m.trial as mean_trial, m.value as mean_value, m.runs as mean_runs,
-  ${HAS_REPLICATES} as has_replicates, b.config as best_config`
-
-/** @param sweeps the rows that are wanted, so that no others are looked at for their best */
-export const sweepTables = (sweeps: string) => `${sweeps} s
+export const SWEEP_COLUMNS = `s.*, p.name as project, b.config as best_config, ${HAS_REPLICATES} as has_replicates`
+export const SWEEP_TABLES = `sweeps s
   join experiments e on e.id = s.id
   join projects p on p.id = e.project_id
-  left join ${BEST_CONFIG} m on true
-  left join trials b on b.sweep_id = s.id and b.number = coalesce(m.trial, s.best_trial)`
+  left join trials b on b.sweep_id = s.id and b.number = s.best_trial`
 
-export function sweepRecord(row: SweepRow): SweepRecord {
+/** @param bestConfigs of those among the sweeps that have `replicates` */
+export function sweepRecord(row: SweepRow, bestConfigs: ReadonlyMap<SweepId, BestRecord>): SweepRecord {
   const { metric = null, objectives = null, constraints = null } = aimsOf(row)
   return {
     id: row.id,
@@ -141,7 +125,7 @@ export function sweepRecord(row: SweepRow): SweepRecord {
       failed: row.trials_failed,
       cancelled: row.trials_cancelled,
     },
-    best: bestOf(row),
+    best: row.has_replicates ? (bestConfigs.get(row.id) ?? null) : bestOf(row),
     gpuSeconds: row.gpu_seconds,
     sharePass: row.share_pass,
     createdAt: row.created_at,
@@ -159,7 +143,6 @@ export function budgetOf(row: Pick<SweepRow, 'budget_trials' | 'budget_wall_ms' 
 }
 
 function bestOf(row: SweepRow): SweepRecord['best'] {
-  const [trial, value] = row.has_replicates ? [row.mean_trial, row.mean_value] : [row.best_trial, row.best_value]
-  if (trial === null || value === null || row.best_config === null) return null
-  return { trial, value, config: row.best_config, runs: row.mean_runs }
+  if (row.best_trial === null || row.best_value === null || row.best_config === null) return null
+  return { trial: row.best_trial, value: row.best_value, config: row.best_config, runs: null }
 }

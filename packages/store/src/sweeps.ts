@@ -4,11 +4,12 @@ import { SweepError } from '@sweep/spec/errors'
 import type { SweepId } from '@sweep/spec/ids'
 import { shapeKey, shapeOf } from '@sweep/spec/queue-name'
 import { SWEEP_STATES, type SweepState } from '@sweep/spec/sweep-state'
+import { bestConfigs } from './best-config.ts'
 import type { Database } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
 import { SweepChange } from './sweep-change.ts'
-import { SWEEP_COLUMNS, type SweepRecord, type SweepRow, sweepRecord, sweepTables } from './sweep-record.ts'
+import { SWEEP_COLUMNS, SWEEP_TABLES, type SweepRecord, type SweepRow, sweepRecord } from './sweep-record.ts'
 import { issueFirst, type NewTrial } from './trials.ts'
 
 /** What a sweep is; never changes, so it is kept in memory once read. */
@@ -116,10 +117,10 @@ export async function createSweep(database: Database, sweep: NewSweep): Promise<
 
 export async function getSweep(database: Database, id: SweepId): Promise<SweepRecord | undefined> {
   const { rows } = await database.query<SweepRow>(
-    { name: 'sweep-get', text: `select ${SWEEP_COLUMNS} from ${sweepTables('sweeps')} where s.id = $1` },
+    { name: 'sweep-get', text: `select ${SWEEP_COLUMNS} from ${SWEEP_TABLES} where s.id = $1` },
     [id],
   )
-  return rows[0] && sweepRecord(rows[0])
+  return (await records(database, rows))[0]
 }
 
 export interface SweepFilter {
@@ -136,13 +137,11 @@ export interface SweepFilter {
 const LIST = {
   name: 'sweep-list',
   // A Date has milliseconds and a timestamptz microseconds, hence the truncation in order and cursor alike.
-  text: `select ${SWEEP_COLUMNS} from ${sweepTables(`(
-           select s.* from sweeps s join experiments e on e.id = s.id join projects p on p.id = e.project_id
-            where s.state = any($1) and ($2::text is null or p.name = $2) and ($3::text is null or s.name = $3)
-              and ($4::text[] is null or s.id = any($4))
-              and ($5::timestamptz is null or (date_trunc('milliseconds', s.created_at), s.id) < ($5, $6::text))
-            order by date_trunc('milliseconds', s.created_at) desc, s.id desc limit $7)`)}
-          order by date_trunc('milliseconds', s.created_at) desc, s.id desc`,
+  text: `select ${SWEEP_COLUMNS} from ${SWEEP_TABLES}
+          where s.state = any($1) and ($2::text is null or p.name = $2) and ($3::text is null or s.name = $3)
+            and ($4::text[] is null or s.id = any($4))
+            and ($5::timestamptz is null or (date_trunc('milliseconds', s.created_at), s.id) < ($5, $6::text))
+          order by date_trunc('milliseconds', s.created_at) desc, s.id desc limit $7`,
 }
 
 export async function listSweeps(database: Database, filter: SweepFilter = {}): Promise<SweepRecord[]> {
@@ -155,7 +154,15 @@ export async function listSweeps(database: Database, filter: SweepFilter = {}): 
     filter.before?.id,
     filter.limit ?? 100,
   ])
-  return rows.map(sweepRecord)
+  return records(database, rows)
+}
+
+async function records(database: Database, rows: readonly SweepRow[]): Promise<SweepRecord[]> {
+  const best = await bestConfigs(
+    database,
+    rows.flatMap(({ id, has_replicates }) => (has_replicates ? [id] : [])),
+  )
+  return rows.map((row) => sweepRecord(row, best))
 }
 
 const definitions = new WeakMap<Database, Map<SweepId, SweepDefinition>>()

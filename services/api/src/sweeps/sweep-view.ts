@@ -1,7 +1,8 @@
 import type { Metric } from '@sweep/spec/document/sweep-document'
 import type { Fact } from '@sweep/spec/facts'
 import type { FactView, Objective, SweepDetail, SweepView } from '@sweep/spec/wire/api'
-import type { BestRecord, SweepRecord } from '@sweep/store/sweep-record'
+import type { BestRecord } from '@sweep/store/best-config'
+import type { SweepRecord } from '@sweep/store/sweep-record'
 import type { SweepDefinition } from '@sweep/store/sweeps'
 
 export function sweepView(sweep: SweepRecord): SweepView {
