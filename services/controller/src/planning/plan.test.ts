@@ -382,6 +382,19 @@ describe('how a sweep ends', () => {
     expect(actions(one).map((action) => action.kind)).toEqual(['cancel-queued'])
   })
 
+  test('with more failed trials than may, it is stopped, issues nothing more, and ends for that reason', () => {
+    const tooManyFailed = '3 trials have failed, and no more than 2 may (max_failed_trials)'
+    const mine = { tooManyFailed, queued: 1, resumable: 1, paused: 1, stoppable: [4] }
+    expect(actions(sweep('a', { outstanding: 2, own: mine }))).toEqual([
+      { kind: 'stop-sweep', sweepId: 'a', reason: tooManyFailed },
+    ])
+    expect(actions(sweep('a', { state: 'paused', own: mine })).map(({ kind }) => kind)).toEqual(['set-waiting'])
+    expect(actions(sweep('a', { state: 'stopping', outstanding: 1, own: mine })).map(({ kind }) => kind)).toEqual([
+      'cancel-queued',
+    ])
+    expect(actions(sweep('a', { state: 'stopping', own: mine }))).toEqual(end(tooManyFailed))
+  })
+
   test('stopping lets running trials finish, cancelling stops them', () => {
     // Trial 5 is being pruned, which a cancel makes quicker.
     const mine = { queued: 1, stoppable: [4], cancellable: [4, 5] }

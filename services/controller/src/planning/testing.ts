@@ -31,6 +31,7 @@ export function own(options: Partial<OwnView> = {}): OwnView {
     maxTrials: undefined,
     spent: undefined,
     targetReached: undefined,
+    tooManyFailed: undefined,
     exhausted: false,
     places: Number.POSITIVE_INFINITY,
     settled: true,
