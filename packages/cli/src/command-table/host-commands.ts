@@ -42,6 +42,10 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
       { flags: '--name <name>', help: 'name of the agent (default: the host)' },
       { flags: '--queue <name>', help: 'queue to serve; may be repeated', repeat: true },
       { flags: '--labels <labels>', help: 'what sweeps may require, such as zone=b,disk=ssd' },
+      {
+        flags: '--keep-runs <limit>',
+        help: 'run folders of ended trials: 14d, 200GB, "14d,200GB" or forever (default 30d)',
+      },
     ],
   },
   {
