@@ -1,6 +1,7 @@
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
+import { HAS_REPLICATES } from './best-config.ts'
 import { ingestReports } from './reports.ts'
 import { getSweep, listSweeps } from './sweeps.ts'
 import { claim, ending, lossBatch, ownedSweep, report, sampleAgent } from './testing/samples.ts'
@@ -87,4 +88,14 @@ test('without, it is a trial', async () => {
       [2, 0, 0.5, 'succeeded'],
     ]),
   ).toEqual([{ trial: 1, value: 0.25, config: { x: 1 }, runs: null }])
+})
+
+test('reading one sweep does not read the documents of the others', async () => {
+  const { id } = await ownedSweep(fixture.database)
+  const { rows } = await fixture.database.query<{ 'QUERY PLAN': string }>(
+    `explain select ${HAS_REPLICATES} from sweeps s where s.id = '${id}'`,
+  )
+  const plan = rows.map((row) => row['QUERY PLAN']).join('\n')
+  expect(plan).toContain('Index Scan using sweep_definitions_pkey')
+  expect(plan).not.toMatch(/hashed|Seq Scan/)
 })

@@ -31,8 +31,11 @@ export const BEST_CONFIG = `lateral (
          avg(t.loss) filter (where ${IS_COUNTED}), min(t.number)
    limit 1)`
 
-/** Whether the best of a sweep `s` is a config rather than a trial. */
-export const HAS_REPLICATES = `exists (select from sweep_definitions d where d.sweep_id = s.id and d.document ? 'replicates')`
+/**
+ * Whether the best of a sweep `s` is a config rather than a trial. As a value, since `exists` would be answered by reading
+ * the documents of all sweeps first.
+ */
+export const HAS_REPLICATES = `coalesce((select d.document ? 'replicates' from sweep_definitions d where d.sweep_id = s.id), false)`
 
 /** The best of a sweep `s` beside `BEST_CONFIG`, by the first trial of a config. */
 export const BEST_COLUMNS = `case when ${HAS_REPLICATES} then m.trial else s.best_trial end as best_trial,
