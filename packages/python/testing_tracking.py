@@ -1,21 +1,19 @@
 """What the tests of tracking share: a server that keeps what it is sent, and a fresh tracker for each test."""
 
-import contextlib
 import hashlib
 import importlib
-import io
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from unittest import mock
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from testing_sweep import CleanTest
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -36,6 +34,7 @@ class FakeServer:
         self.is_down = False
         self.lost_replies = 0  # so many requests are carried out and not answered
         self.answer = None  # (status, body) for every request
+        self.beat_ms = 60_000
         self.lock = threading.Lock()
         server = self
 
@@ -99,7 +98,7 @@ class FakeServer:
         return self.change(run, rest, query, json.loads(body))
 
     def create(self, body):
-        new = {"create": body, "params": {}, "tags": dict(body.get("tags", {})), "points": [], "writers": {}}
+        new = {"create": body, "beats": 0, "params": {}, "tags": dict(body.get("tags", {})), "points": [], "writers": {}}
         run = self.runs.setdefault(body["id"], {**new, "files": {}, "changes": {}, "end": None})
         return 201, {"id": run["create"]["id"]}
 
@@ -128,6 +127,9 @@ class FakeServer:
             run["files"][query["path"]][int(query["version"]) - 1].update(body)
         elif rest == "end":
             run["end"] = body
+        elif rest == "heartbeat":
+            run["beats"] += 1
+            return 200, {"status": "running", "everyMs": self.beat_ms}
         else:
             run["changes"].update(body)
         return 200, {}
@@ -143,30 +145,15 @@ class FakeServer:
         return 200, {"taken": True, "seq": writer["seq"], "dropped": 0}
 
 
-class TrackingTest(unittest.TestCase):
-    """Each test gets a tracker that has seen nothing yet, a server, a home and a folder of its own."""
+class TrackingTest(CleanTest):
+    """Each test gets a tracker that has seen nothing yet, a server and a home of its own."""
 
     def setUp(self):
-        folder = tempfile.TemporaryDirectory()
-        self.addCleanup(folder.cleanup)
-        self.dir = Path(folder.name).resolve()
-        before = os.getcwd()
-        os.chdir(self.dir)
-        self.addCleanup(os.chdir, before)
+        super().setUp()
         self.server = FakeServer()
         self.addCleanup(self.server.close)
-        ours = ("SWEEP_", "PARAM_", "SLURM_", "OMPI_", "PMI_")
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        for name in ("RANK", "LOCAL_RANK", "PYTHONPATH"):
-            clean.pop(name, None)
-        clean.update(SWEEP_URL=self.server.url, SWEEP_HOME=str(self.dir / "home"), SWEEP_EXIT_WAIT="3")
-        env = mock.patch.dict(os.environ, clean, clear=True)
-        env.start()
-        self.addCleanup(env.stop)
-        self.err, self.out = io.StringIO(), io.StringIO()
-        for redirect in (contextlib.redirect_stderr(self.err), contextlib.redirect_stdout(self.out)):
-            redirect.__enter__()
-            self.addCleanup(redirect.__exit__, None, None, None)
+        home = str(self.dir / "home")
+        os.environ.update(SWEEP_URL=self.server.url, SWEEP_HOME=home, SWEEP_EXIT_WAIT="3")
 
     def load(self, **env):
         """The module `sweep`, anew."""

@@ -60,6 +60,9 @@ test('each config is run with the same seeds, and stands by the mean of its runs
   expect((await run('leaderboard', id, '--trials', '--all')).split('\n')).toHaveLength(14)
   const best = JSON.parse(await run('best', id, '--json'))
   expect(best).toMatchObject({ config: board.rows[0]!.config, mean: board.rows[0]!.mean })
+  const listed = JSON.parse(await run('get', id, '--json')).best
+  expect(listed).toMatchObject({ config: board.rows[0]!.config, trial: board.rows[0]!.trials[0], runs: 4 })
+  expect(listed.value).toBeCloseTo(board.rows[0]!.mean!, 12)
   expect(JSON.parse(await run('replay', id, '--json'))).toMatchObject({ same: true })
 
   const text = await run('report', id)

@@ -20,6 +20,20 @@ test.each([
     { values: { loss: 0.3 } },
   ],
   ['loss=0.125\r', { values: { loss: 0.125 } }],
+  // What tqdm 4.67 writes for set_description and set_postfix.
+  [
+    '\repoch 2 loss=0.167:   0% 0/3 [00:00<?, ?it/s]\repoch 2 loss=0.167: 100% 3/3 [00:00<00:00, 28859.89it/s]',
+    { step: 2, values: { loss: 0.167 } },
+  ],
+  [
+    'Epoch 3: 100%|##########| 3/3 [00:00<00:00, 13588.46it/s, acc=91.2%, loss=0.3]',
+    { step: 3, values: { acc: 91.2, loss: 0.3 } },
+  ],
+  ['step 4 loss=0.5:  40%|████      | 2/5 [00:01<00:01, 1.9it/s]', { step: 4, values: { loss: 0.5 } }],
+  // Percentages that were measured, though counts stand behind some.
+  ['[====>] Step: 12ms | Loss: 0.9 | Acc: 91.500% (915/1000)', { values: { Loss: 0.9, Acc: 91.5 } }],
+  ['acc: 91%', { values: { acc: 91 } }],
+  ['epoch 1 acc: 90% loss: 0.5\repoch 2 acc: 91% loss: 0.4', { step: 2, values: { acc: 91, loss: 0.4 } }],
 ])('%j is understood', (line, point) => {
   expect(parsePrintedLine(line)).toEqual(point)
 })
@@ -38,6 +52,15 @@ test.each([
   'loss=0.5.1',
   '12:30:11',
   'hash=0x1f',
+  'Downloading: 100%|##########| 10/10 [00:00<00:00, 84.07it/s]',
+  '\rDownloading:   0%|          | 0/3 [00:00<?, ?it/s]\rDownloading: 100%|██████████| 3/3 [00:00<00:00, 84449.07it/s]\r',
+  '\rmodel.safetensors: 100%|██████████| 548k/548k [00:00<00:00, 33.3GB/s]\u001b[A',
+  'Map: 100% 3/3 [00:00<00:00, 28859.89it/s]',
+  'Loading checkpoint shards:  50%|█████     | 1/2 [00:03<?, ?it/s]',
+  'epoch:  30%|###       | 3/10 [00:03<00:07,  1.00s/it]',
+  '\rx:   0%|          | done\rx: 100%|██████████| done',
+  '\rx: 0.0%\rx: 100.0%',
+  'Receiving objects:  99% (11/12)\rReceiving objects: 100% (12/12), 1.20 MiB | 3.10 MiB/s, done.',
 ])('%j holds no metric', (line) => {
   expect(parsePrintedLine(line)).toBeNull()
 })
@@ -71,6 +94,15 @@ test('beside auto, patterns add to what was found', () => {
   expect(lines.parse(['step=2 loss=0.5 took 7 s'])).toEqual([{ step: 2, values: { loss: 0.5, seconds: 7 } }])
 })
 
+test('how far a progress bar is may be asked for by a pattern', () => {
+  const lines = new StdoutLines(
+    { stdout: 'auto', patterns: [{ regex: 'Downloading: +(\\d+)%', metric: 'downloaded' }] },
+    () => undefined,
+  )
+  const bar = '\rDownloading:  50%|#####     | 1/2 [00:00<?, ?it/s]\rDownloading: 100%|##########| 2/2 [00:00<?, ?it/s]'
+  expect(lines.parse([bar])).toEqual([{ values: { downloaded: 100 } }])
+})
+
 test('none reads nothing', () => {
   expect(new StdoutLines({ stdout: 'none', patterns: [] }, () => undefined).parse(['a=1'])).toEqual([null])
 })
@@ -102,6 +134,9 @@ test('lines made to be slow are read in time that grows with their length', () =
     `${' '.repeat(4000)}=1`,
     `epoch${' '.repeat(4000)}x=`,
     `"${"'a'".repeat(1000)}:`,
+    `a:${'1%|'.repeat(1360)}`,
+    `${'1% 1/1 '.repeat(580)}=`,
+    `a:${' 100%'.repeat(800)}\ra:${' 100%'.repeat(800)}`,
   ]
   const began = performance.now()
   for (const line of nasty) for (let i = 0; i < 20; i += 1) parsePrintedLine(line)

@@ -1,6 +1,7 @@
 import { type Context, createContext, Script } from 'node:vm'
 import type { Capture } from '@sweep/spec/document/sweep-document'
 import { type CapturedPoint, isMetricName, numbersIn, toNumber } from './captured-point.ts'
+import { withoutProgressBar } from './progress-bars.ts'
 
 /** Longer lines are cut before they are searched; a line with metrics in it is a line that a person reads. */
 export const MAX_SEARCHED_LENGTH = 4096
@@ -15,9 +16,9 @@ const STEP_KEYS = ['step', 'global_step', 'epoch', 'iter', 'iteration'] as const
 const PAIR =
   /(?:^|[\s,;|({[])["']?([A-Za-z_][\w./@-]{0,255})["']?(?:\s{0,8}=\s{0,8}|\s{0,8}:\s{1,8})["']?([-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?|[-+]?(?:nan|inf(?:inity)?))["']?(?=%?(?:$|[\s,;|)}\]]))/gi
 
-/** `Epoch 3/10`, `step #40`, `[iter 7]`. */
+/** `Epoch 3/10`, `step #40`, `[iter 7]`; `Step: 12ms` is how long one took. */
 const STEP_IN_WORDS =
-  /(?:^|[\s,;|([])(global_step|step|epoch|iteration|iter)\s{0,4}[#:=]?\s{0,4}[[(]?(\d{1,15})(?![\w.]*\d)/i
+  /(?:^|[\s,;|([])(global_step|step|epoch|iteration|iter)\s{0,4}[#:=]?\s{0,4}[[(]?(\d{1,15})(?![\w.]*\d|[a-z])/i
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: terminals are driven by control characters
 const ANSI = /\u001b\[[0-9;?]*[ -/]*[@-~]|\u001b\][^\u0007\u001b]*(?:\u0007|\u001b\\)|\u001b[@-Z\\-_]/g
@@ -34,12 +35,16 @@ export function visibleText(line: string): string {
   return text.includes('\u001b') ? text.replace(ANSI, '') : text
 }
 
+function isOverwritten(line: string): boolean {
+  return line.replace(/\r+$/, '').includes('\r')
+}
+
 /**
  * The metrics on one printed line, by what programs usually print: JSON, a Python dict, `name=value`, `name: value`.
  * Values are paired with a step on the same line only, so reading may begin at any line.
  */
 export function parsePrintedLine(line: string): CapturedPoint | null {
-  const text = visibleText(line)
+  const text = withoutProgressBar(visibleText(line), isOverwritten(line))
   // Most lines of a chatty program hold no pair; this look is many times cheaper than the search.
   if (!text.includes('=') && !text.includes(':')) return null
   const values = jsonValues(text) ?? pairValues(text)

@@ -4,6 +4,7 @@ import { TRIAL_STATES, type TrialState } from '@sweep/spec/trial'
 import type { LeaderboardRow, SweepDetail } from '@sweep/spec/wire/api'
 import type { CliContext } from './context.ts'
 import { usageError } from './exit-codes.ts'
+import { worstText } from './health-text.ts'
 import type { Column } from './output.ts'
 import { intervalText, trialColumns } from './present.ts'
 
@@ -72,16 +73,16 @@ export async function printLeaderboard(
             },
           ]),
     ],
+    health: (row) => row.health,
   })
-  const isSick = rows.some((row) => row.health !== undefined)
-  if (isSick) {
-    columns.push({
-      name: 'health',
-      value: (row) => row.health?.join(' '),
-      show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
-    })
-  }
   await context.printRows(rows, [...columns, ...confirmedColumns(rows)], (row) => `${row.id}`)
+}
+
+/** Says what is wrong with the trials of a sweep, if anything is, in a line under their leaderboard. */
+export async function sayWorst(context: CliContext, client: Client, sweepId: string): Promise<void> {
+  if (context.isMachineReadable) return
+  const worst = worstText((await client.sweepHealth(sweepId)).findings)
+  if (worst !== undefined) context.say(`${worst}\nAll of it: sweep health ${sweepId}`)
 }
 
 /** Where the best configs were run again: what that came to. */

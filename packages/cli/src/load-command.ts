@@ -49,6 +49,7 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   stop: () => import('./commands/sweep-control.ts').then((file) => file.sweepControl('stop')),
   cancel: () => import('./commands/sweep-control.ts').then((file) => file.sweepControl('cancel')),
   'webhook add': () => import('./commands/webhook.ts').then((file) => file.add),
+  'webhook update': () => import('./commands/webhook.ts').then((file) => file.update),
   'webhook ls': () => import('./commands/webhook.ts').then((file) => file.list),
   'webhook rm': () => import('./commands/webhook.ts').then((file) => file.remove),
   'webhook test': () => import('./commands/webhook.ts').then((file) => file.tryOut),

@@ -94,11 +94,16 @@ export function sweepColumns(now: number): Column<SweepView>[] {
  * Columns of a list of trials. On a terminal the config is one column; for programs each parameter has its own.
  *
  * @param first columns before those of the trial, such as its rank
+ * @param health rules that say that something is wrong with a trial; a column where they do with one
  */
 export function trialColumns<Row extends TrialView>(
   rows: readonly Row[],
   { document }: SweepDetail,
-  options: { readonly splitConfig: boolean; readonly first?: readonly Column<Row>[] },
+  options: {
+    readonly splitConfig: boolean
+    readonly first?: readonly Column<Row>[]
+    readonly health?: (row: Row) => readonly string[] | undefined
+  },
 ): Column<Row>[] {
   const { space } = document
   const used = new Set(rows.flatMap((row) => Object.keys(row.config)))
@@ -121,11 +126,33 @@ export function trialColumns<Row extends TrialView>(
     { name: 'state', value: (row) => row.state },
     ...valueColumns<Row>(document),
     { name: 'step', value: (row) => row.lastStep, align: 'right' },
+    ...healthColumn(rows, options.health),
     ...config,
     { name: 'attempts', value: (row) => row.attempts, align: 'right', wide: true },
     { name: 'cause', value: (row) => row.cause, wide: true },
     { name: 'agent', value: (row) => row.agent, wide: true },
     { name: 'reason', value: (row) => row.reason, wide: true },
+  ]
+}
+
+/** On a terminal before the config, which gives up width first, and down to the mark alone. */
+function healthColumn<Row>(
+  rows: readonly Row[],
+  rulesOf: ((row: Row) => readonly string[] | undefined) | undefined,
+): Column<Row>[] {
+  if (rulesOf === undefined || rows.every((row) => rulesOf(row) === undefined)) return []
+  return [
+    {
+      name: 'health',
+      value: (row) => rulesOf(row)?.join(' '),
+      show: (row) => {
+        const [first, ...others] = rulesOf(row) ?? []
+        if (first === undefined) return ''
+        return others.length === 0 ? `! ${first}` : `! ${first} +${others.length}`
+      },
+      flexible: true,
+      minWidth: 6,
+    },
   ]
 }
 

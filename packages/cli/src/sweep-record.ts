@@ -3,6 +3,13 @@ import type { SweepView } from '@sweep/spec/wire/api'
 import type { Cell } from './output.ts'
 import { budgetText, configText, countsText, shortNumber } from './present.ts'
 
+/** Where the best value comes from: a trial, or with several seeds a config the runs of one. */
+export function bestOfText({ trial, runs }: Pick<NonNullable<SweepView['best']>, 'trial' | 'runs'>): string {
+  return runs === undefined
+    ? `by trial ${trial}`
+    : `in the mean of ${runs} ${runs === 1 ? 'run' : 'runs'} of trial ${trial}'s config`
+}
+
 /** A sweep as lines of `name  value`. */
 export function sweepFields(sweep: SweepView): (readonly [string, Cell])[] {
   const best = sweep.best
@@ -18,7 +25,7 @@ export function sweepFields(sweep: SweepView): (readonly [string, Cell])[] {
     ['metric', sweep.metric === null ? undefined : objectivesText(sweep.objectives ?? [sweep.metric])],
     ['constraints', sweep.constraints && constraintsText(sweep.constraints)],
     ['trials', countsText(sweep.trials)],
-    ['best', best === null ? undefined : `${metric}${shortNumber(best.value)} by trial ${best.trial}`],
+    ['best', best === null ? undefined : `${metric}${shortNumber(best.value)} ${bestOfText(best)}`],
     ['config', best === null ? undefined : configText(best.config)],
     ['parallelism', sweep.parallelism ?? undefined],
     ['priority', sweep.priority],

@@ -25,6 +25,7 @@ import type {
   LogParams,
   ParamsLogged,
   RunDetail,
+  RunHeartbeat,
   RunList,
   RunView,
   TagsView,
@@ -74,6 +75,8 @@ export interface Tracking {
   getRun(runId: string): Promise<RunDetail>
   changeRun(runId: string, changes: ChangeRun): Promise<RunDetail>
   endRun(runId: string, body?: EndRun): Promise<RunView>
+  /** The program of a run lives; whoever sends them has to go on doing so. */
+  heartbeat(runId: string): Promise<RunHeartbeat>
   /** It can be restored. */
   deleteRun(runId: string): Promise<RunView>
   restoreRun(runId: string): Promise<RunView>
@@ -130,6 +133,7 @@ export function createTracking(http: Http): Tracking {
     getRun: async (id) => (await get(runPath(id))) as RunDetail,
     changeRun: async (id, body) => (await patch(runPath(id), body)) as RunDetail,
     endRun: async (id, body) => (await post(`${runPath(id)}/end`, body)) as RunView,
+    heartbeat: async (id) => (await post(`${runPath(id)}/heartbeat`)) as RunHeartbeat,
     deleteRun: async (id) => (await http.json({ method: 'DELETE', path: runPath(id) })) as RunView,
     restoreRun: async (id) => (await post(`${runPath(id)}/restore`)) as RunView,
     logParams: async (id, body) => (await post(`${runPath(id)}/params`, body)) as ParamsLogged,

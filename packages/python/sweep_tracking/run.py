@@ -10,6 +10,7 @@ import sweep
 
 from . import values as _values
 from .guarded import guarded, say
+from .heartbeat import Heartbeat
 from .program import how_it_ended, patience, trial_run
 from .sender import Channel, Sender
 from .server import Refused, Server, Unreachable, find_server
@@ -294,7 +295,10 @@ class Run:
             if creation is not None:
                 spool.append({"op": "create", "body": creation})
             if self._server is not None:
-                self._channels[place] = Channel(spool, self._server, say)
+                # The run of a trial lives as long as its trial, which the agent knows.
+                beats = place == "" and not self.is_trial
+                heartbeat = Heartbeat(self.id, self._server) if beats else None
+                self._channels[place] = Channel(spool, self._server, say, heartbeat)
             self._spools[place] = spool
             return spool
 

@@ -8,6 +8,7 @@ import threading
 import time
 from typing import IO, Any, Callable, Dict, List, Optional, Tuple
 
+from .heartbeat import Heartbeat
 from .server import Refused, Server, Unreachable, call
 from .spool import Spool
 
@@ -205,12 +206,16 @@ def _measure(path: str) -> Tuple[int, str]:
 
 
 class Channel:
-    """A spool that a thread keeps sending."""
+    """A spool that a thread keeps sending.
 
-    def __init__(self, spool: Spool, server: Server, say: Say) -> None:
+    @param heartbeat of its run; None where another channel sends it, or the agent
+    """
+
+    def __init__(self, spool: Spool, server: Server, say: Say, heartbeat: Optional[Heartbeat] = None) -> None:
         self.spool = spool
         self.failure = ""
         self._say = say
+        self._heartbeat = heartbeat
         self._sender = Sender(spool, server, say, self._progressed)
         self._wake = threading.Event()
         self._stopped = False
@@ -230,6 +235,9 @@ class Channel:
                 while not self._stopped and self._sender.send_next():
                     self.failure = ""
                     pause = _PAUSES_S[0]
+                    self._beat()
+                self._beat()
+                pause = _PAUSES_S[0]
                 self.spool.shorten(_SHORTEN_BYTES)
                 self._sleep(FLUSH_S)
                 continue
@@ -242,6 +250,10 @@ class Channel:
             # Half of it at random: programs that a server has failed together must not come back together.
             self._sleep(0.2 if self._hurry else pause * (0.5 + os.urandom(1)[0] / 512))
             pause = min(pause * 2, _PAUSES_S[1])
+
+    def _beat(self) -> None:
+        if self._heartbeat is not None and not self._stopped:
+            self._heartbeat.beat()
 
     def _sleep(self, seconds: float) -> None:
         self._wake.wait(seconds)

@@ -128,6 +128,27 @@ describe('the best trial', () => {
     expect(folded(run(1, [2]), { metric }).targetReached).toBe(true)
   })
 
+  test('with several seeds a config, its mean reaches a target, once all its runs have ended', () => {
+    const overrides = { metric: { name: 'a', goal: 'minimize', target: 2 }, replicates: { seeds: 3 } }
+    const runs = (config: number, first: number, ...values: (number | 'failed' | 'pruned')[]) =>
+      values.flatMap((value, n): FactBody[] => {
+        const trial = first + n
+        const begun = [created(trial, { a: config }, config), queued(trial), started(trial)]
+        return typeof value === 'string'
+          ? [...begun, ended(trial), over(trial, value)]
+          : [...begun, report(trial, 1, value), ended(trial), over(trial, 'completed', value)]
+      })
+    const reached = (facts: FactBody[]) => folded(facts, overrides).targetReached
+    // One lucky run, and a mean that the last run may still change.
+    expect(reached(runs(1, 1, 0, 4, 4))).toBe(false)
+    expect(reached(runs(1, 1, 1, 1))).toBe(false)
+    expect(reached([...runs(1, 1, 1, 2), ...runs(2, 3, 9)])).toBe(false)
+    expect(reached([...runs(1, 1, 1, 2), ...runs(2, 3, 9), ...runs(1, 4, 3)])).toBe(true)
+    expect(reached(runs(1, 1, 1, 'failed', 3))).toBe(true)
+    expect(reached(runs(1, 1, 1, 'pruned', 1))).toBe(false)
+    expect(reached(runs(1, 1, 'failed', 'failed', 'failed'))).toBe(false)
+  })
+
   test('keeps to the constraints, as long as it does', () => {
     const overrides = {
       metric: { name: 'loss', goal: 'minimize', target: 3 },

@@ -1,13 +1,14 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import type { Cause, StopReason } from '@sweep/spec/attempt'
 import { CAUSE_POLICY } from '@sweep/spec/attempt'
+import { configHash } from '@sweep/spec/config-hash'
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { Fact, FactOf } from '@sweep/spec/facts'
 import { isFeasible, type SideMetric, sideMetrics, standingValue } from '@sweep/spec/objectives'
 import type { Config } from '@sweep/spec/search-space'
 import { nextSweepState, type SweepState } from '@sweep/spec/sweep-state'
-import type { TrialState } from '@sweep/spec/trial'
+import { isFinal, type TrialState } from '@sweep/spec/trial'
 import { applyChanges, limitsOf, type SweepLimits } from './limits.ts'
 import type { PrunerRun } from './pruner.ts'
 import type { SamplerRun } from './sampler.ts'
@@ -71,8 +72,13 @@ export interface SweepFold {
   gpuSeconds: number
   /** Of the trials that keep to the constraints, by the first objective. */
   best: { readonly trial: number; readonly value: number } | undefined
-  /** The value of some trial that keeps to the constraints reached `metric.target`. */
+  /**
+   * The value of some trial that keeps to the constraints reached `metric.target`; with `replicates`, the mean of some
+   * config whose runs have all ended.
+   */
   targetReached: boolean
+  /** With `replicates`, the trials of each config by its hash. */
+  readonly configs: Map<string, TrialFold[]>
   /** Why nothing is started though something could be; cleared by the next trial that is issued or resumed. */
   waiting: string | undefined
   /** It was noted that no further trial will be issued; taken back by the next one. */
@@ -97,6 +103,7 @@ export function createSweepFold(document: SweepDocument): SweepFold {
     gpuSeconds: 0,
     best: undefined,
     targetReached: false,
+    configs: new Map(),
     waiting: undefined,
     noMoreTrials: false,
     sampler,
@@ -186,7 +193,7 @@ function apply(fold: SweepFold, fact: Fact): void {
 }
 
 function addTrial(fold: SweepFold, fact: FactOf<'trial-created'>): void {
-  fold.trials.set(fact.trial, {
+  const trial: TrialFold = {
     number: fact.trial,
     config: fact.config,
     source: fact.source,
@@ -199,8 +206,14 @@ function addTrial(fold: SweepFold, fact: FactOf<'trial-created'>): void {
     last: undefined,
     value: undefined,
     sideValues: new Map(),
-  })
+  }
+  fold.trials.set(fact.trial, trial)
   fold.counts.queued += 1
+  if (fold.document.replicates === undefined) return
+  const hash = configHash(fact.config)
+  const runs = fold.configs.get(hash)
+  if (runs === undefined) fold.configs.set(hash, [trial])
+  else runs.push(trial)
 }
 
 function queueAttempt(fold: SweepFold, fact: FactOf<'attempt-queued'> & { at: Date }): void {
@@ -269,6 +282,19 @@ function endTrial(fold: SweepFold, fact: FactOf<'trial-ended'>): void {
   if (fact.value !== null && Number.isFinite(fact.value)) trial.value = fact.value
   moveTo(fold, trial, fact.state)
   considerBest(fold, trial)
+  considerMean(fold, trial)
+}
+
+/** One good run among several seeds is luck, so a target is reached by the mean of a config once no run can change it. */
+function considerMean(fold: SweepFold, trial: TrialFold): void {
+  const { replicates, metric } = fold.document
+  if (replicates === undefined || metric?.target === undefined) return
+  const runs = fold.configs.get(configHash(trial.config)) ?? []
+  const isOpen = runs.length < replicates.seeds || runs.some(({ state }) => !isFinal(state) || state === 'pruned')
+  const counted = runs.filter(({ state, value }) => state === 'completed' && value !== undefined)
+  if (isOpen || counted.length === 0 || !counted.every((run) => keepsToConstraints(fold, run))) return
+  const mean = counted.reduce((sum, { value = 0 }) => sum + value, 0) / counted.length
+  if (!isBetter(fold, metric.target, mean)) fold.targetReached = true
 }
 
 function considerBest(fold: SweepFold, trial: TrialFold): void {
@@ -279,7 +305,8 @@ function considerBest(fold: SweepFold, trial: TrialFold): void {
     return
   }
   const target = fold.document.metric?.target
-  if (target !== undefined && !isBetter(fold, target, value)) fold.targetReached = true
+  const isAlone = fold.document.replicates === undefined
+  if (isAlone && target !== undefined && !isBetter(fold, target, value)) fold.targetReached = true
   // With `summary: last` the best trial's own value may have become worse, and another one be the best now.
   if (best?.trial === trial.number && isBetter(fold, best.value, value)) fold.best = bestOf(fold)
   else if (best === undefined || isAhead(fold, trial.number, value, best)) fold.best = { trial: trial.number, value }

@@ -14,7 +14,9 @@ const FOLDERS = ['../migrations/', './migrations/']
 
 /**
  * Brings the schema up to this release: every migration that is missing, one transaction each, under an advisory lock,
- * so that several services may start at once. Throws `conflict` when the schema is of a newer release.
+ * so that several services may start at once. Numbers give the order and no more: a gap is a migration that was given up
+ * before it was merged, and one that is merged late under a lower number is applied late. Throws `conflict` when the
+ * schema is of a newer release.
  * @returns the names of the migrations that were applied
  */
 export async function migrate(database: Database): Promise<string[]> {

@@ -41,6 +41,27 @@ export async function controlSweep(
   })
 }
 
+/** Who stops a sweep where its file says so; in the fact. */
+const BY_POLICY = 'the sweep itself'
+
+/** Stops a running sweep as its owner, with the fact that a user's stop leaves; `refused` where it is not running. */
+export async function stopSweep(
+  database: Database,
+  id: SweepId,
+  ownerEpoch: number,
+  reason: string,
+): Promise<{ readonly result: 'stopping' | 'refused' | 'not-owner' }> {
+  return database.tx(async (tx) => {
+    const change = await SweepChange.begin(tx, id)
+    if (change === undefined || change.sweep.owner_epoch !== ownerEpoch) return { result: 'not-owner' }
+    if (change.sweep.state !== 'running') return { result: 'refused' }
+    await setState(tx, id, 'stop', 'stopping', reason)
+    change.fact({ kind: 'control', action: 'stop', by: BY_POLICY })
+    await change.store(tx)
+    return { result: 'stopping' }
+  })
+}
+
 function holds(state: SweepState, event: Exclude<SweepEvent, 'end'>): boolean {
   switch (event) {
     case 'pause':

@@ -4,6 +4,7 @@ import type { Config } from '@sweep/spec/search-space'
 import type { SweepState } from '@sweep/spec/sweep-state'
 import { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { TrialCounts } from '@sweep/spec/wire/api'
+import { type BestRecord, HAS_REPLICATES } from './best-config.ts'
 import { type AimColumns, aimsOf } from './side-values.ts'
 
 /** What a sweep has come to. */
@@ -34,7 +35,7 @@ export interface SweepRecord {
   readonly outstanding: number
   readonly running: number
   readonly trials: TrialCounts
-  readonly best: { readonly trial: number; readonly value: number; readonly config: Config } | null
+  readonly best: BestRecord | null
   /** GPU-seconds of ended attempts. */
   readonly gpuSeconds: number
   readonly sharePass: number
@@ -75,6 +76,7 @@ export interface SweepRow extends AimColumns {
   readonly trials_cancelled: number
   readonly best_trial: number | null
   readonly best_value: number | null
+  readonly has_replicates: boolean
   readonly best_config: Config | null
   readonly gpu_seconds: number
   readonly share_pass: number
@@ -83,13 +85,14 @@ export interface SweepRow extends AimColumns {
   readonly ended_at: Date | null
 }
 
-export const SWEEP_COLUMNS = 's.*, p.name as project, b.config as best_config'
+export const SWEEP_COLUMNS = `s.*, p.name as project, b.config as best_config, ${HAS_REPLICATES} as has_replicates`
 export const SWEEP_TABLES = `sweeps s
   join experiments e on e.id = s.id
   join projects p on p.id = e.project_id
   left join trials b on b.sweep_id = s.id and b.number = s.best_trial`
 
-export function sweepRecord(row: SweepRow): SweepRecord {
+/** @param bestConfigs of those among the sweeps that have `replicates` */
+export function sweepRecord(row: SweepRow, bestConfigs: ReadonlyMap<SweepId, BestRecord>): SweepRecord {
   const { metric = null, objectives = null, constraints = null } = aimsOf(row)
   return {
     id: row.id,
@@ -122,7 +125,7 @@ export function sweepRecord(row: SweepRow): SweepRecord {
       failed: row.trials_failed,
       cancelled: row.trials_cancelled,
     },
-    best: bestOf(row),
+    best: row.has_replicates ? (bestConfigs.get(row.id) ?? null) : bestOf(row),
     gpuSeconds: row.gpu_seconds,
     sharePass: row.share_pass,
     createdAt: row.created_at,
@@ -141,5 +144,5 @@ export function budgetOf(row: Pick<SweepRow, 'budget_trials' | 'budget_wall_ms' 
 
 function bestOf(row: SweepRow): SweepRecord['best'] {
   if (row.best_trial === null || row.best_value === null || row.best_config === null) return null
-  return { trial: row.best_trial, value: row.best_value, config: row.best_config }
+  return { trial: row.best_trial, value: row.best_value, config: row.best_config, runs: null }
 }

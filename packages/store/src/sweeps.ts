@@ -4,6 +4,7 @@ import { SweepError } from '@sweep/spec/errors'
 import type { SweepId } from '@sweep/spec/ids'
 import { shapeKey, shapeOf } from '@sweep/spec/queue-name'
 import { SWEEP_STATES, type SweepState } from '@sweep/spec/sweep-state'
+import { bestConfigs } from './best-config.ts'
 import type { Database } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
@@ -119,7 +120,7 @@ export async function getSweep(database: Database, id: SweepId): Promise<SweepRe
     { name: 'sweep-get', text: `select ${SWEEP_COLUMNS} from ${SWEEP_TABLES} where s.id = $1` },
     [id],
   )
-  return rows[0] && sweepRecord(rows[0])
+  return (await records(database, rows))[0]
 }
 
 export interface SweepFilter {
@@ -153,7 +154,15 @@ export async function listSweeps(database: Database, filter: SweepFilter = {}): 
     filter.before?.id,
     filter.limit ?? 100,
   ])
-  return rows.map(sweepRecord)
+  return records(database, rows)
+}
+
+async function records(database: Database, rows: readonly SweepRow[]): Promise<SweepRecord[]> {
+  const best = await bestConfigs(
+    database,
+    rows.flatMap(({ id, has_replicates }) => (has_replicates ? [id] : [])),
+  )
+  return rows.map((row) => sweepRecord(row, best))
 }
 
 const definitions = new WeakMap<Database, Map<SweepId, SweepDefinition>>()

@@ -9,6 +9,7 @@ import { cachedKeys } from './code/code-folder.ts'
 import { FolderCache } from './code/folder-cache.ts'
 import type { AgentHome } from './home/agent-home.ts'
 import type { ReaperLink } from './home/reaper-link.ts'
+import { RunJanitor } from './home/run-janitor.ts'
 import { DiskWatch } from './host/disk-watch.ts'
 import { findSdkFolder } from './host/host-files.ts'
 import { RunEnvironments } from './host/run-environment.ts'
@@ -48,6 +49,7 @@ export class Agent implements AgentHandle {
   readonly #reaper: ReaperLink | undefined
   readonly #sampler: Sampler
   readonly #uploads: Uploads
+  readonly #janitor: RunJanitor
   readonly #context: RunContext
   readonly #runs = new RunTable()
   readonly #settleReady: { resolve: (id: string) => void; reject: (error: unknown) => void }
@@ -123,6 +125,15 @@ export class Agent implements AgentHandle {
     this.#reaper = reaper
     this.#sampler = new Sampler(deps.queryGpus ?? queryNvidiaSmi)
     this.#uploads = new Uploads(join(home.path, 'uploads'), { ...common, objects: this.#link.objects })
+    this.#janitor = new RunJanitor({
+      folder: join(home.path, 'runs'),
+      keep: settings.keepRuns,
+      clock: deps.clock,
+      log: this.#log,
+      inUse: () => new Set([...this.#runs.all.map(({ id }) => id), ...this.#uploads.pending]),
+      restoring: () => this.#runs.all.flatMap(({ assignment: { restore } }) => restore ?? []),
+      free: (attempts) => this.#link.api.freeRuns(attempts),
+    })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
     this.#context = {
       home,
@@ -246,6 +257,7 @@ export class Agent implements AgentHandle {
     this.#claims.stop()
     this.#reporter.close()
     this.#uploads.close()
+    this.#janitor.close()
     for (const timer of this.#timers) clearInterval(timer)
     this.#reaper?.close()
     this.#link.close()
@@ -260,6 +272,7 @@ export class Agent implements AgentHandle {
     this.#settleReady.resolve(agentId)
     this.#isRegistered = true
     this.#uploads.resume()
+    this.#janitor.start()
     this.#timers = [
       setInterval(() => this.#lookAround(), LOOK_ANYWAY_MS),
       setInterval(() => void this.#sample(), SAMPLE_EVERY_MS),

@@ -11,6 +11,7 @@ test('labels, and how many slots share a GPU, are read', () => {
 
 test.each([
   [{ SWEEP_LABELS: 'zone' }, /SWEEP_LABELS is "zone": must be pairs such as zone=b,disk=ssd/],
+  [{ SWEEP_KEEP_RUNS: '14' }, /SWEEP_KEEP_RUNS is "14": must be such as 30d, 200GB, "14d,200GB" or forever/],
   [{ SWEEP_LABELS: '=b' }, /SWEEP_LABELS is "=b"/],
   [{ SWEEP_SLOTS_PER_GPU: '0' }, /SWEEP_SLOTS_PER_GPU is "0"/],
   [{ SWEEP_SLOTS_PER_GPU: '1.5' }, /SWEEP_SLOTS_PER_GPU is "1\.5"/],

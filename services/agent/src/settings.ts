@@ -6,6 +6,7 @@ import { SweepError } from '@sweep/spec/errors'
 import { sweepHome } from '@sweep/spec/sweep-home'
 import { parseMemory } from '@sweep/spec/units'
 import { z } from 'zod'
+import { KEEP_RUNS_EXAMPLES, type KeepRuns, parseKeepRuns } from './home/keep-runs.ts'
 
 export interface AgentSettings {
   /** Address of the server, such as `http://127.0.0.1:4600`. */
@@ -36,6 +37,8 @@ export interface AgentSettings {
   readonly env: Environment
   /** Most bytes of code and checkpoints of others that are kept at hand. */
   readonly cacheBytes: number
+  /** What stays of run folders whose attempts have ended. */
+  readonly keepRuns: KeepRuns
   readonly version: string
   readonly monitor: MonitorSettings | undefined
   readonly logLevel: string
@@ -74,6 +77,10 @@ const Variables = MonitorVariables.extend({
     .string()
     .default('20GB')
     .refine((text) => parseMemory(text) !== null, { error: 'must be a size such as 20GB' }),
+  SWEEP_KEEP_RUNS: z
+    .string()
+    .default('30d')
+    .refine((text) => parseKeepRuns(text) !== null, { error: `must be such as ${KEEP_RUNS_EXAMPLES}` }),
   SWEEP_PASS_ENV: z.string().default(''),
   SWEEP_LOG_LEVEL: LogLevel,
 })
@@ -115,6 +122,7 @@ export function readSettings(env: Environment, version: string): AgentSettings {
     passEnv: list(found.SWEEP_PASS_ENV),
     env,
     cacheBytes: parseMemory(found.SWEEP_CACHE) ?? 0,
+    keepRuns: parseKeepRuns(found.SWEEP_KEEP_RUNS) ?? {},
     version,
     logLevel: found.SWEEP_LOG_LEVEL,
     monitor: monitorSettings(found),

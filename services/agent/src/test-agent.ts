@@ -45,6 +45,7 @@ export class AgentBench {
         labels: {},
         passEnv: [],
         cacheBytes: 1e9,
+        keepRuns: {},
         env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
         version: '0.0.0',
         monitor: undefined,

@@ -2,6 +2,7 @@ import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/
 import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
 import { z } from 'zod'
 import { type ObjectSettings, ObjectVariables, objectSettings } from './objects/object-settings.ts'
+import { type RunPatience, RunPatienceVariables, runPatience } from './tracking/run-patience.ts'
 
 export interface ApiSettings {
   /** Address to listen on. One that is not loopback is refused until a user token exists. */
@@ -22,6 +23,8 @@ export interface ApiSettings {
   readonly version: string
   /** Whether webhooks may go to addresses that are not on the public internet. */
   readonly privateWebhooks?: boolean
+  /** How long runs outside of sweeps may be silent; `RUN_PATIENCE` when absent. */
+  readonly runPatience?: RunPatience
   readonly objects: ObjectSettings
 }
 
@@ -52,6 +55,7 @@ const Variables = MonitorVariables.extend({
   SWEEP_TOKEN: z.string().min(24).optional(),
   SWEEP_JOIN_TOKEN: z.string().min(24).optional(),
   SWEEP_WEBHOOKS_PRIVATE: z.enum(['refuse', 'allow']).default('refuse'),
+  ...RunPatienceVariables.shape,
   SWEEP_LOG_LEVEL: LogLevel,
 })
 
@@ -73,6 +77,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,
     version,
     privateWebhooks: found.SWEEP_WEBHOOKS_PRIVATE === 'allow',
+    runPatience: runPatience(found),
     objects: objectSettings(found, env),
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,

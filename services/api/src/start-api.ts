@@ -42,6 +42,8 @@ import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
 import { addReportRoutes } from './sweeps/report-routes.ts'
 import { addSweepRoutes } from './sweeps/sweep-routes.ts'
+import { LostRuns } from './tracking/lost-runs.ts'
+import { RUN_PATIENCE } from './tracking/run-patience.ts'
 import { addTrackingRoutes } from './tracking/tracking-routes.ts'
 import { addTrialControlRoutes } from './trials/trial-control-routes.ts'
 import { addTrialDataRoutes } from './trials/trial-data-routes.ts'
@@ -117,6 +119,12 @@ export async function buildApi(
     ...{ database, log, clock: dependencies.clock, id: newId(randomBytes) },
     allowPrivate: settings.privateWebhooks === true,
   })
+  const lostRuns = new LostRuns({
+    database,
+    clock: dependencies.clock,
+    patience: settings.runPatience ?? RUN_PATIENCE,
+    log,
+  })
   const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
@@ -187,6 +195,7 @@ export async function buildApi(
     await courier.close()
     await liveness.close()
     await janitor.close()
+    await lostRuns.close()
     objects.close()
     await context.notifier.close()
     await hub.close()
@@ -194,6 +203,7 @@ export async function buildApi(
   await app.ready()
   janitor.start()
   courier.start()
+  lostRuns.start()
   return { app, context }
 }
 

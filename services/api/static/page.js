@@ -207,9 +207,14 @@ function sweepRow(sweep) {
     el('td', {}, el('a', { href: `/sweeps/${sweep.id}` }, sweep.name), el('div', { class: 'quiet' }, sweep.id)),
     el('td', {}, chip(sweep.state), el('div', { class: 'quiet reason' }, sweep.reason ?? '')),
     el('td', {}, counts(sweep.trials)),
-    el('td', { class: 'number' }, best, el('div', { class: 'quiet' }, sweep.metric?.name ?? '')),
+    el('td', { class: 'number' }, best, el('div', { class: 'quiet' }, metricText(sweep))),
     el('td', { title: sweep.createdAt }, ago(sweep.createdAt)),
   )
+}
+
+function metricText({ metric, best }) {
+  if (metric === null) return ''
+  return best?.runs === undefined ? metric.name : `${metric.name}, mean of ${best.runs}`
 }
 
 async function showSweep(id) {
@@ -271,7 +276,8 @@ function sweepHead(sweep) {
   parts.push(counts(sweep.trials))
   if (best !== null) {
     const config = Object.entries(best.config).map(([key, value]) => `${key}=${text(value)}`)
-    const words = [el('strong', {}, number(best.value)), ` by trial ${best.trial}: `, el('code', {}, config.join(' '))]
+    const of = best.runs === undefined ? `by trial ${best.trial}` : `in the mean of ${best.runs} runs`
+    const words = [el('strong', {}, number(best.value)), ` ${of}: `, el('code', {}, config.join(' '))]
     parts.push(el('p', {}, sweep.objectives === undefined ? 'Best ' : `Best ${metric.name} `, ...words))
   }
   if (sweep.objectives !== undefined) {
@@ -279,6 +285,16 @@ function sweepHead(sweep) {
       el('p', { class: 'quiet' }, 'Trials that no other one beats by all objectives (the Pareto front) have a ★.'),
     )
   }
+  const report = `${API}/sweeps/${encodeURIComponent(sweep.id)}/report`
+  parts.push(
+    el(
+      'p',
+      {},
+      el('a', { href: `${report}?format=html` }, 'Report'),
+      ' of what the sweep has come to so far, ',
+      el('a', { href: `${report}?format=md` }, 'as text'),
+    ),
+  )
   return parts
 }
 

@@ -131,6 +131,30 @@ test.concurrent('stop lets running trials finish and starts no more', async ({ o
   expect(sweep.trials.completed + sweep.trials.cancelled).toBe(sweep.createdTrials)
 })
 
+test.concurrent('with one more failed trial than may, the sweep stops, says why, and what runs is finished', async ({
+  onTestFinished,
+}) => {
+  const scene = await scenes.open(onTestFinished)
+  await scene.controller()
+  await scene.agent({
+    slots: 2,
+    run: ({ trial }) => (trial % 2 === 0 ? { values: [], cause: 'user-error' } : { values: [1, 2], ms: 20 }),
+  })
+  const id = await newSweep(scene.database, {
+    budget: { trials: 100 },
+    maxFailedTrials: 2,
+    retry: { max: 0, lostMax: 3 },
+  })
+  const sweep = await ended(scene.database, id)
+  expect(sweep.state).toBe('stopped')
+  expect(sweep.reason).toMatch(/^[34] trials have failed, and no more than 2 may \(max_failed_trials\)$/)
+  expect(sweep.trials.failed).toBeGreaterThan(2)
+  expect(sweep.createdTrials).toBeLessThan(20)
+  expect(sweep.trials.completed + sweep.trials.cancelled + sweep.trials.failed).toBe(sweep.createdTrials)
+  const stops = (await factsOf(scene.database, id)).filter((fact) => fact.kind === 'control')
+  expect(stops).toMatchObject([{ action: 'stop', by: 'the sweep itself' }])
+})
+
 test.concurrent('a raised parallelism is used at once, and so is a raised budget', async ({ onTestFinished }) => {
   const scene = await scenes.open(onTestFinished)
   await scene.controller()

@@ -42,6 +42,10 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
       { flags: '--name <name>', help: 'name of the agent (default: the host)' },
       { flags: '--queue <name>', help: 'queue to serve; may be repeated', repeat: true },
       { flags: '--labels <labels>', help: 'what sweeps may require, such as zone=b,disk=ssd' },
+      {
+        flags: '--keep-runs <limit>',
+        help: 'run folders of ended trials: 14d, 200GB, "14d,200GB" or forever (default 30d)',
+      },
     ],
   },
   {
@@ -103,6 +107,18 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
       { flags: '--slack', help: 'as messages that Slack and its like show' },
       { flags: '--above <bound>', help: 'when a metric of a run first rises above, as in acc=0.95', repeat: true },
       { flags: '--below <bound>', help: 'when a metric of a run first falls below, as in loss=0.1', repeat: true },
+    ],
+  },
+  {
+    name: 'webhook update',
+    args: '<webhook>',
+    group: RUN_BY,
+    summary: 'change the name, the address or the kinds of a webhook; its secret and its place stay',
+    options: [
+      { flags: '--name <name>', help: 'what people call it' },
+      { flags: '--url <url>', help: 'where it sends to; tried at once' },
+      { flags: '--kind <kind>', help: 'only events of this kind from now on; may be repeated', repeat: true },
+      { flags: '--all-kinds', help: 'events of every kind' },
     ],
   },
   {

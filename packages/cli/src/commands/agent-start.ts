@@ -26,6 +26,7 @@ export const command: Command = {
     const kubeconfig = options.text('kubeconfig')
     const launchers = options.text('launchers')
     const labels = options.text('labels')
+    const keepRuns = options.text('keepRuns')
     Object.assign(env, {
       SWEEP_URL: connection.url,
       SWEEP_TOKEN: connection.token,
@@ -37,6 +38,7 @@ export const command: Command = {
       ...(queues.length === 0 ? {} : { SWEEP_QUEUES: queues.join(',') }),
       ...(launchers === undefined ? {} : { SWEEP_LAUNCHERS: launchers }),
       ...(labels === undefined ? {} : { SWEEP_LABELS: labels }),
+      ...(keepRuns === undefined ? {} : { SWEEP_KEEP_RUNS: keepRuns }),
       ...(kubeconfig === undefined ? {} : { SWEEP_KUBECONFIG: kubeconfig }),
     })
     return runAttached(context, [builtFile('agent.js')], env)

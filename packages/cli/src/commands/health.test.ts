@@ -48,3 +48,33 @@ test('health says so when nothing is wrong, and --json is what the server said',
   const { stdout } = await run(['--json'], [FINDING])
   expect(JSON.parse(stdout)).toMatchObject({ findings: [{ rule: 'divergence', evidence: { now: 64 } }] })
 })
+
+test('the leaderboard marks what is wrong before a long config at 80 columns, and names the worst', async () => {
+  const long = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`parameter_${n}`, n / 7]))
+  const row = (number: number, rules?: readonly string[]) => ({
+    ...{ id: `${SWEEP_ID}-${number}`, number, state: 'running', rank: number, value: 1 / number, config: long },
+    ...{ lastStep: 3, attempts: 1, cause: null, agent: 'a', reason: null, health: rules },
+  })
+  const server = await startFakeServer({
+    [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep(),
+    [`GET /sweeps/${SWEEP_ID}/leaderboard`]: () => ({
+      rows: [row(1), row(17, ['divergence', 'gradient_norm'])],
+      next: null,
+    }),
+    [`GET /sweeps/${SWEEP_ID}/health`]: () => ({ findings: [FINDING], more: false }),
+  })
+  open.push(server)
+  const env = { SWEEP_URL: server.url, SWEEP_TOKEN: 'secret', NO_COLOR: '1' }
+  const argv = ['leaderboard', SWEEP_ID]
+  const { stdout, stderr } = await runFake(argv, { env, terminal: { columns: 80, rows: 24 } })
+  const lines = stdout.trimEnd().split('\n')
+  expect(lines[0]).toMatch(/^RANK +TRIAL +STATE +VAL_LOSS +STEP +HEALTH +CONFIG$/)
+  expect(lines[2]).toMatch(/^ +17 +17 +running +0\.05882 +3 +! divergence \+1 +parameter_0=0 parameter_…$/)
+  expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(80)
+  expect(stderr).toBe(
+    `health: 1 trial, worst 17 (divergence): train/loss diverges: 64, after 1.6 at best\nAll of it: sweep health ${SWEEP_ID}\n`,
+  )
+  const json = await runFake([...argv, '--json'], { env })
+  expect(JSON.parse(json.stdout)[1]).toMatchObject({ health: ['divergence', 'gradient_norm'] })
+  expect(json.stderr).toBe('')
+})

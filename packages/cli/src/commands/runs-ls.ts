@@ -20,6 +20,7 @@ export const command: Command = {
     const meant = inExperiment(asked, options.text('experiment'))
     const client = await context.client()
     const runs: RunRow[] = []
+    const hints: string[] = []
     let after: string | undefined
     do {
       const page = await client.runs.search({
@@ -31,15 +32,17 @@ export const command: Command = {
         after,
       })
       runs.push(...page.runs)
+      hints.push(...(page.hints ?? []))
       after = page.next ?? undefined
     } while (after !== undefined && runs.length < limit)
     const now = context.process.now()
     const shown = columns === undefined ? overview(now) : [ID, STATUS, ...fieldColumns(wanted, runs)]
     await context.printRows(runs, shown, (run) => run.id)
     if (runs.length === 0) {
-      const isAboutMetrics = meant !== undefined && printFilter(meant).includes('metrics.')
+      const isAboutMetrics = meant !== undefined && hints.length === 0 && printFilter(meant).includes('metrics.')
       context.say(`No such runs.${isAboutMetrics ? ' What trials measure is found some seconds later.' : ''}`)
     } else if (after !== undefined) context.say(`Only the first ${limit}; --limit shows more.`)
+    for (const hint of hints) context.say(hint)
     return undefined
   },
 }

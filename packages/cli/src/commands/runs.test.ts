@@ -80,6 +80,14 @@ test('where nothing is found by what was measured, it may be too early', async (
   expect((await run(['runs', 'ls', '--filter', 'name = a'], routes)).stderr).toBe('No such runs.\n')
 })
 
+test('runs ls says which names no run has', async () => {
+  const hints = ['No run has metrics.los. Did you mean metrics.loss?']
+  const { stderr, code } = await run(['runs', 'ls', '--filter', 'metrics.los < 1'], {
+    [SEARCH]: () => ({ runs: [], next: null, hints }),
+  })
+  expect([code, stderr]).toEqual([0, `No such runs.\n${hints[0]}\n`])
+})
+
 test('a mistake in a filter is shown where it is, before anything is asked', async () => {
   const { stderr, code, calls } = await run(['runs', 'ls', '--filter', 'metrcs.a < 1'], {})
   expect(code).toBe(2)

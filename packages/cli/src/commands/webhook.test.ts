@@ -18,6 +18,7 @@ async function run(...argv: string[]) {
   const letter = { error: 'no', tries: 8, failedAt: WEBHOOK.createdAt, body: { kind: 'test', text: 'a test' } }
   const server = await startFakeServer({
     'POST /webhooks': () => ({ webhook: WEBHOOK, secret: 'swh_secret' }),
+    'PATCH /webhooks/abc': ({ body }) => ({ ...WEBHOOK, ...(body as { name?: string; kinds?: null }) }),
     'GET /webhooks': () => ({ webhooks: [WEBHOOK] }),
     'POST /webhooks/abc/test': () => ({ delivered: false, status: 500, error: 'the receiver answered 500' }),
     'GET /webhooks/abc/dead-letters': () => ({ deadLetters: [7, 8, 9].map((seq) => ({ ...letter, seq })) }),
@@ -56,6 +57,24 @@ test('kinds and bounds that are none are refused before anything is sent', async
     const { code, calls } = await run('add', 'https://hook.example/x', ...argv)
     expect(code).toBe(2)
     expect(calls.filter(({ method }) => method === 'POST')).toEqual([])
+  }
+})
+
+test('update changes what is named and nothing else', async () => {
+  const { stdout, calls, code } = await run(
+    ...['update', 'abc', '--name', 'new', '--kind', 'best.changed', '--kind', 'sweep.ended'],
+  )
+  expect([code, calls.at(-1)?.body]).toEqual([0, { name: 'new', kinds: ['best.changed', 'sweep.ended'] }])
+  expect(stdout).toMatch(/kinds +best\.changed,sweep\.ended/)
+  const moved = await run('update', 'abc', '--url', 'https://other.example', '--all-kinds')
+  expect(moved.calls.at(-1)?.body).toEqual({ url: 'https://other.example', kinds: null })
+  expect(moved.stdout).toMatch(/kinds +all/)
+})
+
+test('an update without a change, or with two that contradict each other, is refused', async () => {
+  for (const argv of [[], ['--kind', 'sweep.ended', '--all-kinds'], ['--kind', 'nothing']]) {
+    const { code, calls } = await run('update', 'abc', ...argv)
+    expect([code, calls.filter(({ method }) => method === 'PATCH')]).toEqual([2, []])
   }
 })
 

@@ -1,5 +1,5 @@
 import { EVENT_KINDS, type EventKind, type Threshold } from '@sweep/spec/webhooks'
-import type { DeadLetterList, WebhookSent, WebhookView } from '@sweep/spec/wire/webhooks'
+import type { ChangeWebhook, DeadLetterList, WebhookSent, WebhookView } from '@sweep/spec/wire/webhooks'
 import type { Command } from '../command.ts'
 import type { CliContext } from '../context.ts'
 import { usageError } from '../exit-codes.ts'
@@ -47,6 +47,33 @@ export const add: Command = {
       ['secret', secret],
     ] as const
     await context.printRecord({ ...webhook, secret }, fields, webhook.id)
+    return undefined
+  },
+}
+
+export const update: Command = {
+  async run(context, args, options) {
+    const kinds = options.list('kind').map(readKind)
+    const [name, url] = [options.text('name'), options.text('url')]
+    const isForAll = options.flag('allKinds')
+    if (isForAll && kinds.length > 0)
+      throw usageError('--kind and --all-kinds contradict each other.', 'Leave one out.')
+    const changes: ChangeWebhook = {
+      ...(name === undefined ? {} : { name }),
+      ...(url === undefined ? {} : { url }),
+      ...(isForAll ? { kinds: null } : kinds.length === 0 ? {} : { kinds }),
+    }
+    if (Object.keys(changes).length === 0) {
+      throw usageError('There is nothing to change.', 'Name --name, --url, --kind or --all-kinds.')
+    }
+    const webhook = await (await context.client()).webhooks.change(args[0] ?? '', changes)
+    const fields = [
+      ['id', webhook.id],
+      ['name', webhook.name],
+      ['host', webhook.host],
+      ['kinds', webhook.kinds?.join(',') ?? 'all'],
+    ] as const
+    await context.printRecord(webhook, fields, webhook.id)
     return undefined
   },
 }

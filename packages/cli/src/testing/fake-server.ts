@@ -157,13 +157,13 @@ export function fakeFacts(bodies: readonly FactBody[]): { seq: number; at: strin
  */
 export function factStream(
   facts: readonly { seq: number; at: string; body: unknown }[],
-  options: { end?: boolean; sweep?: unknown } = {},
+  options: { end?: boolean; sweep?: unknown; findings?: readonly unknown[] } = {},
 ): Route {
   return (call, response) => {
     const after = Number(call.headers['last-event-id'] ?? 0)
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     if (options.sweep !== undefined) {
-      response.write(`data: ${JSON.stringify({ type: 'sweep', sweep: options.sweep })}\n\n`)
+      response.write(`data: ${JSON.stringify({ type: 'sweep', sweep: options.sweep, findings: options.findings })}\n\n`)
     }
     for (const fact of facts.filter(({ seq }) => seq > after)) {
       response.write(`id: ${fact.seq}\ndata: ${JSON.stringify({ type: 'fact', fact })}\n\n`)

@@ -4,17 +4,21 @@ import { isSweepOver } from '@sweep/spec/sweep-state'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepView } from '@sweep/spec/wire/api'
 import type { Colors } from '../colors.ts'
+import { healthMark, worstText } from '../health-text.ts'
 import { configText, shortNumber, trialTotal, varyingConfig } from '../present.ts'
+import { bestOfText } from '../sweep-record.ts'
 import type { RegionLine } from '../terminal/live-region.ts'
 import { sparkline } from '../terminal/sparkline.ts'
 import { layoutTable } from '../terminal/table-layout.ts'
 import { displayWidth, escapeText, truncateText } from '../terminal/terminal-text.ts'
+import type { HealthTally } from './health-tally.ts'
 import type { SweepTally, TrialTally } from './sweep-tally.ts'
 
 export interface ScreenState {
   readonly sweep: SweepView
-  readonly document: Pick<SweepDocument, 'space' | 'metric' | 'objectives' | 'constraints'>
+  readonly document: Pick<SweepDocument, 'space' | 'metric' | 'objectives' | 'constraints' | 'replicates'>
   readonly tally: SweepTally
+  readonly health: HealthTally
   readonly url: string
   /** Set while the server does not answer. */
   readonly away: string | undefined
@@ -28,10 +32,12 @@ const BAR_WIDTH = 20
 export function watchScreen(state: ScreenState, size: { columns: number; rows: number }, colors: Colors): RegionLine[] {
   const { sweep, tally } = state
   const head: RegionLine[] = [{ text: titleText(state), paint: colors.bold }, { text: progressText(sweep) }]
-  if (sweep.metric !== null) head.push({ text: bestText(sweep, tally, size.columns), paint: colors.green })
+  if (sweep.metric !== null) head.push({ text: bestText(state, size.columns), paint: colors.green })
   const tail: RegionLine[] = []
   const failures = failureText(tally)
   if (failures !== undefined) tail.push({ text: failures, paint: colors.red })
+  const worst = worstText(state.health.open)
+  if (worst !== undefined) tail.push({ text: escapeText(worst), paint: colors.yellow })
   if (state.away !== undefined) tail.push({ text: state.away, paint: colors.yellow })
   else if (sweep.reason !== null && sweep.trials.running === 0)
     tail.push({ text: escapeText(sweep.reason), paint: colors.dim })
@@ -63,18 +69,33 @@ function progressText(sweep: SweepView): string {
   return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${ended}/${total}  ${parts.join(', ')}`
 }
 
-function bestText(sweep: SweepView, tally: SweepTally, columns: number): string {
+function bestText({ sweep, document, tally }: ScreenState, columns: number): string {
   const metric = escapeText(sweep.metric?.name ?? '')
-  // Of a trial that has come to break a constraint the tally still knows as the best; the server does not.
-  const { best } = sweep
-  const isKept = sweep.constraints === undefined
-  const value = (isKept ? tally.bestSoFar.at(-1) : undefined) ?? best?.value
-  if (value === undefined) return `best ${metric}: ${isKept ? 'nothing reported' : 'none keeps to the constraints'} yet`
-  const trial = (isKept ? tally.bestTrial : undefined) ?? best?.trial
+  const isTallied = isBestTallied(sweep, document)
+  const best =
+    isTallied && tally.bestTrial !== undefined ? { trial: tally.bestTrial, value: tally.bestSoFar.at(-1) } : null
+  const { value, ...of } = best ?? sweep.best ?? { value: undefined, trial: 0 }
+  if (value === undefined) {
+    const nothing = isTallied
+      ? 'nothing reported'
+      : sweep.constraints
+        ? 'none keeps to the constraints'
+        : 'no run has ended'
+    return `best ${metric}: ${nothing} yet`
+  }
   const front = sweep.objectives === undefined ? '' : `; Pareto front: ${tally.front().size} trials`
-  const text = `best ${metric} ${shortNumber(value)} by trial ${trial}${front}`
+  const text = `best ${metric} ${shortNumber(value)} ${bestOfText(of)}${front}`
   const room = columns - displayWidth(text) - 2
-  return tally.bestSoFar.length > 2 && room >= 8 ? `${text}  ${sparkline(tally.bestSoFar, Math.min(room, 30))}` : text
+  const isSteady = document.replicates === undefined && tally.bestSoFar.length > 2
+  return isSteady && room >= 8 ? `${text}  ${sparkline(tally.bestSoFar, Math.min(room, 30))}` : text
+}
+
+/**
+ * Of a trial that has come to break a constraint the tally still knows as the best, and it knows no means of configs; the
+ * server does.
+ */
+function isBestTallied(sweep: SweepView, document: ScreenState['document']): boolean {
+  return sweep.constraints === undefined && document.replicates === undefined
 }
 
 function failureText(tally: SweepTally): string | undefined {
@@ -92,17 +113,22 @@ function tableLines(state: ScreenState, most: number, columns: number, colors: C
   const front = state.tally.front()
   const titleOf = (name: string) => truncateText(escapeText(name).toUpperCase(), 16)
   const beside = sideMetrics(state.document)
+  const marks = shown.map(({ number }) => healthMark(state.health.of(number)))
+  const isMarked = marks.some((mark) => mark !== '')
   const lines = layoutTable(
     [
       { title: '#', align: 'right' },
+      // Beside the number, where no narrow terminal takes it away.
+      ...(isMarked ? [{ title: '' }] : []),
       { title: 'STATE' },
       { title: titleOf(state.sweep.metric?.name ?? 'value'), align: 'right' },
       ...beside.map(({ name }) => ({ title: titleOf(name), align: 'right' as const })),
       { title: 'STEP', align: 'right' },
       { title: 'CONFIG', flexible: true, minWidth: 12 },
     ],
-    shown.map((trial) => [
+    shown.map((trial, i) => [
       String(trial.number),
+      ...(isMarked ? [marks[i] ?? ''] : []),
       trial.state,
       shortNumber(trial.value ?? null),
       ...beside.map(({ name }) => shortNumber(trial.sideValues.get(name) ?? null)),
@@ -130,9 +156,9 @@ function chooseRows(ranked: readonly TrialTally[], most: number): TrialTally[] {
   return ranked.filter((trial) => chosen.has(trial))
 }
 
-function isBest({ number }: TrialTally, front: ReadonlySet<number>, { sweep, tally }: ScreenState): boolean {
+function isBest({ number }: TrialTally, front: ReadonlySet<number>, { sweep, document, tally }: ScreenState): boolean {
   if (sweep.objectives !== undefined) return front.has(number)
-  return number === (sweep.constraints === undefined ? tally.bestTrial : sweep.best?.trial)
+  return number === (isBestTallied(sweep, document) ? tally.bestTrial : sweep.best?.trial)
 }
 
 function painterOf(trial: TrialTally, best: boolean, colors: Colors): ((text: string) => string) | undefined {

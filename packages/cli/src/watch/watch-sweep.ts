@@ -3,12 +3,14 @@ import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import { formatDuration } from '@sweep/spec/units'
 import type { SweepDetail, SweepEventData, SweepView } from '@sweep/spec/wire/api'
+import type { FindingView } from '@sweep/spec/wire/health'
 import { createColors } from '../colors.ts'
 import type { CliContext } from '../context.ts'
 import { EXIT } from '../exit-codes.ts'
 import { jsonText } from '../output.ts'
 import { LiveRegion, terminalSize } from '../terminal/live-region.ts'
 import { escapeText } from '../terminal/terminal-text.ts'
+import { HealthTally } from './health-tally.ts'
 import { type Happening, SweepTally } from './sweep-tally.ts'
 import { watchScreen } from './watch-screen.ts'
 
@@ -113,6 +115,7 @@ function isAway(error: unknown): boolean {
 abstract class Viewer implements Follower {
   protected readonly context: CliContext
   protected readonly tally: SweepTally
+  protected readonly health = new HealthTally()
   protected away: string | undefined
   protected isDone = false
   sweep: SweepView
@@ -130,6 +133,7 @@ abstract class Viewer implements Follower {
   onEvent(event: SweepEventData): void {
     if (event.type === 'sweep') {
       this.sweep = event.sweep
+      this.onFindings(this.health.take(event.findings ?? []))
       return
     }
     const happening = this.tally.add(event.fact)
@@ -146,6 +150,8 @@ abstract class Viewer implements Follower {
   /** Draws until `finish` is called. */
   abstract run(signal: AbortSignal): Promise<void>
   protected abstract onFact(fact: unknown, happening: Happening | undefined): void
+  /** What the health rules have found that was not there before. */
+  protected abstract onFindings(findings: readonly FindingView[]): void
 
   finish(): void {
     this.isDone = true
@@ -165,6 +171,8 @@ class TableViewer extends Viewer {
 
   protected override onFact(): void {}
 
+  protected override onFindings(): void {}
+
   override async run(signal: AbortSignal): Promise<void> {
     const wake = AbortSignal.any([signal, this.#wake.signal])
     while (!this.isDone && !signal.aborted) {
@@ -181,10 +189,11 @@ class TableViewer extends Viewer {
   }
 
   #draw(): void {
-    const { sweep, tally, away, context } = this
+    const { sweep, tally, health, away, context } = this
     const state = {
       sweep,
       tally,
+      health,
       away,
       document: this.#document,
       url: context.address ?? '',
@@ -205,11 +214,21 @@ class LineViewer extends Viewer {
       context.write(`${jsonText(fact)}\n`)
       return
     }
-    if (happening === undefined) return
+    if (happening !== undefined) this.#tell(happening)
+  }
+
+  protected override onFindings(findings: readonly FindingView[]): void {
+    // For programs every line is a fact.
+    if (this.context.isMachineReadable) return
+    for (const { trial, rule, message } of findings)
+      this.#tell({ text: `trial ${trial}: ${rule}: ${message}`, tone: 'bad' })
+  }
+
+  #tell({ text, tone }: Happening): void {
+    const { context } = this
     const colors = createColors(context.settings.color, context.process.stdout.isTTY === true)
-    const paint =
-      happening.tone === 'good' ? colors.green : happening.tone === 'bad' ? colors.red : (text: string) => text
-    context.write(`${paint(escapeText(happening.text))}\n`)
+    const paint = tone === 'good' ? colors.green : tone === 'bad' ? colors.red : (plain: string) => plain
+    context.write(`${paint(escapeText(text))}\n`)
   }
 
   override onAway(awayMs: number | undefined): void {

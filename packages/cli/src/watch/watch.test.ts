@@ -3,12 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { FactBody } from '@sweep/spec/facts'
 import type { SweepView } from '@sweep/spec/wire/api'
+import type { FindingView } from '@sweep/spec/wire/health'
 import { afterEach, expect, test } from 'vitest'
 import { createColors } from '../colors.ts'
 import { displayWidth } from '../terminal/terminal-text.ts'
 import { runFake } from '../testing/fake-process.ts'
 import { type FakeServer, factStream, fakeFacts, fakeSweep, SWEEP_ID, startFakeServer } from '../testing/fake-server.ts'
 import { ScreenModel } from '../testing/screen-model.ts'
+import { HealthTally } from './health-tally.ts'
 import { SweepTally } from './sweep-tally.ts'
 import { watchScreen } from './watch-screen.ts'
 
@@ -146,6 +148,68 @@ test('the live table shows the best first, the failures by cause, and where to l
   ])
 })
 
+const finding = (trial: number, changes: Partial<FindingView> = {}): FindingView => ({
+  rule: 'overfitting',
+  metric: 'val_loss',
+  severity: 'warning',
+  message: `val_loss of trial ${trial} gets worse \u001b[31mwhile train_loss gets better, for 5 evaluations`,
+  advice: 'Stop earlier.',
+  step: 3,
+  since: 1,
+  evidence: {},
+  runId: `${SWEEP_ID}-${trial}` as FindingView['runId'],
+  trial,
+  foundAt: '2026-01-01T00:01:00.000Z',
+  clearedAt: null,
+  ...changes,
+})
+const SICK = [
+  finding(1),
+  finding(3, { rule: 'nan', severity: 'error', message: 'val_loss is NaN', foundAt: '2026-01-01T00:00:00.000Z' }),
+]
+
+test('the live table marks trials that something is wrong with, and names the worst, at 80 columns', async () => {
+  const server = await startFakeServer({
+    ...routes(),
+    [`GET /sweeps/${SWEEP_ID}/events`]: factStream(FACTS, { sweep: fakeSweep({ state: 'completed' }), findings: SICK }),
+  })
+  servers.push(server)
+  const run = await runFake(['watch', SWEEP_ID, '--no-color'], {
+    env: { SWEEP_URL: server.url },
+    terminal: { columns: 80, rows: 24 },
+  })
+  const lines = new ScreenModel(80, 24).feed(run.stdout).lines()
+  expect(lines.slice(4)).toEqual([
+    '#      STATE      VAL_LOSS  STEP  CONFIG',
+    '2      completed     0.125     3  lr=0.002',
+    '1  !   completed      0.25     3  lr=0.001',
+    '3  !!  pruned          0.5     3  lr=0.003',
+    'failures: 1 user-error (trial 3: No module named \\e[31mnumpy)',
+    'health: 2 trials, worst 3 (nan): val_loss is NaN',
+  ])
+  for (const line of lines) expect(displayWidth(line)).toBeLessThanOrEqual(80)
+})
+
+test('without a terminal a finding is a line, once though the stream tells it again', async () => {
+  const server = await startFakeServer({
+    ...routes(),
+    [`GET /sweeps/${SWEEP_ID}/events`]: factStream(FACTS, { sweep: fakeSweep(), findings: [...SICK, ...SICK] }),
+  })
+  servers.push(server)
+  const run = await runFake(['watch', SWEEP_ID], { env: { SWEEP_URL: server.url } })
+  expect(run.stdout.split('\n').filter((line) => line.includes(': nan: '))).toEqual(['trial 3: nan: val_loss is NaN'])
+  const json = await runFake(['watch', SWEEP_ID, '--json'], { env: { SWEEP_URL: server.url } })
+  for (const line of json.stdout.trim().split('\n')) expect(JSON.parse(line)).toHaveProperty('seq')
+})
+
+test('a finding that holds no more is forgotten', () => {
+  const health = new HealthTally()
+  expect(health.take(SICK)).toEqual(SICK)
+  expect(health.take([finding(3, { rule: 'nan', clearedAt: '2026-01-01T00:02:00.000Z' })])).toEqual([])
+  expect(health.open).toEqual([finding(1)])
+  expect(health.take([...SICK])).toEqual([SICK[1]])
+})
+
 test('a sweep that ends without a value is exit 5', async () => {
   const server = await startFakeServer({ ...routes(), [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep({ best: null }) })
   servers.push(server)
@@ -239,6 +303,7 @@ test('a picture of 10,000 trials is drawn in a few milliseconds', () => {
     sweep: fakeSweep() as unknown as SweepView,
     document: { space: { parameters: [] } },
     tally,
+    health: new HealthTally(),
     url: 'x',
     away: undefined,
     now: 0,
@@ -298,6 +363,7 @@ test('with several objectives the front comes first, and what breaks a constrain
     sweep,
     document: { ...TWO_AIMS, space: { parameters: [] } },
     tally,
+    health: new HealthTally(),
     url: 'x',
     away: undefined,
     now: 0,

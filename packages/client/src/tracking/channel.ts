@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Tracking } from '../tracking.ts'
+import type { Heartbeat } from './heartbeat.ts'
 import type { Say } from './say.ts'
 import { Hopeless, SpoolSender } from './send-spool.ts'
 import type { Spool } from './spool.ts'
@@ -13,6 +14,8 @@ export interface ChannelOptions {
   readonly spool: Spool
   readonly tracking: Tracking
   readonly say: Say
+  /** Of its run; absent where another channel sends it, or the agent. */
+  readonly heartbeat?: Heartbeat | undefined
   readonly flushMs: number
   /** 0 to 1: programs that a server has failed together must not come back together. */
   readonly random: () => number
@@ -48,7 +51,10 @@ export class Channel {
         while (!this.#stopped && (await this.#sender.sendNext())) {
           this.failure = ''
           pause = PAUSES_MS.first
+          await this.#beat()
         }
+        await this.#beat()
+        pause = PAUSES_MS.first
         this.spool.shorten(SHORTEN_BYTES)
         await this.#sleep(this.#options.flushMs)
       } catch (error) {
@@ -61,6 +67,10 @@ export class Channel {
         pause = Math.min(pause * 2, PAUSES_MS.most)
       }
     }
+  }
+
+  async #beat(): Promise<void> {
+    if (!this.#stopped) await this.#options.heartbeat?.beat()
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -205,7 +205,7 @@ export class SpoolSender {
 }
 
 /** Whether the same request may be taken later. */
-function isLater(error: SweepError): boolean {
+export function isLater(error: SweepError): boolean {
   return (
     error.retryable ||
     ['unauthenticated', 'forbidden', 'misdirected', 'too-many-requests', 'storage-full', 'internal'].includes(

@@ -4,6 +4,7 @@ import { keyInContext, METRIC_CONTEXTS } from '@sweep/spec/tracking/metric-conte
 import { RUN_ENDS } from '@sweep/spec/tracking/run-status'
 import type { Tracking } from '../tracking.ts'
 import { Channel } from './channel.ts'
+import { Heartbeat } from './heartbeat.ts'
 import { leftBehind } from './left-behind.ts'
 import { logFiles } from './log-files.ts'
 import { cleanMetrics, cleanParams, cleanTags, cleanText } from './log-values.ts'
@@ -210,7 +211,9 @@ export class SpooledRun implements TrackedRun {
     this.#spools.set(name, spool)
     if (tracking !== undefined) {
       const random = () => (randomBytes(1)[0] ?? 0) / 256
-      this.#channels.set(name, new Channel({ spool, tracking, say: this.#warn, flushMs, random }))
+      // The run of a trial lives as long as its trial, which the agent knows.
+      const heartbeat = name === 'log' && !this.isTrial ? new Heartbeat(this.id, tracking) : undefined
+      this.#channels.set(name, new Channel({ spool, tracking, say: this.#warn, heartbeat, flushMs, random }))
     }
     return spool
   }

@@ -48,13 +48,17 @@ function section(title: string, ...paragraphs: readonly (string | false)[]): str
   return [`## ${title}`, ...paragraphs.filter((text) => text !== false && text !== '')].join('\n\n')
 }
 
+function bestOf({ trial, runs }: NonNullable<SweepReport['sweep']['best']>): string {
+  return runs === undefined ? `trial ${trial}` : `the mean of ${runs} runs of trial ${trial}'s config`
+}
+
 function head({ sweep, nowMs, version, objective, spending, trials }: SweepReport): string {
   const end = sweep.endedAt === null ? nowMs : Date.parse(sweep.endedAt)
   const { total } = costsOf(spending)
   const rows: (readonly [string, string])[] = [
     ...(sweep.best === null || objective === undefined
       ? []
-      : [[`best ${objective.name}`, `${shortNumber(sweep.best.value)}, trial ${sweep.best.trial}`] as const]),
+      : [[`best ${objective.name}`, `${shortNumber(sweep.best.value)}, ${bestOf(sweep.best)}`] as const]),
     ['trials', `${trials.length}: ${countsText(sweep.trials)}`],
     ['time', `${formatDuration(end - Date.parse(sweep.createdAt))} since ${timeText(sweep.createdAt)}`],
     [

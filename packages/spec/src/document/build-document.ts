@@ -77,6 +77,7 @@ export function buildDocument(
     resources: resources && { gpus: resources.gpus, cpus: resources.cpus, memoryBytes: bytes(resources.memory) },
     requires: readRequires(root, input),
     retry: retry && { max: retry.max, lostMax: retry.lost_max },
+    maxFailedTrials: input.max_failed_trials,
     health: input.health,
     budget: {
       trials,

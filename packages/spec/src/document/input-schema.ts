@@ -320,6 +320,9 @@ export const SweepInput = z.strictObject(
         { error: 'a map such as {max: 2}' },
       )
       .optional(),
+    max_failed_trials: whole(0)
+      .optional()
+      .describe('Trials that may fail, after their retries; with one more the sweep stops. Any number by default.'),
     health: z
       .strictObject(
         {
@@ -401,6 +404,7 @@ export const OWN_KEYS: readonly string[] = [
   'resources',
   'requires',
   'retry',
+  'max_failed_trials',
   'health',
   'budget',
   'timeout',

@@ -349,6 +349,8 @@ export const SweepDocument = z.strictObject({
   resources: Resources.default({}),
   requires: Requires.optional(),
   retry: Retry.prefault({}),
+  /** Once more trials than this have failed, the sweep is stopped; absent: any number may. */
+  maxFailedTrials: z.int().min(0).optional(),
   /** What a finding in the metrics of a trial leads to, by rule. */
   health: HealthPolicy.optional(),
   /** `run_cap` and `budget.trials` are one thing; the smaller wins. */

@@ -49,6 +49,9 @@ export interface OrderTerm {
 /** What of a run is wanted: a field, or all there are of a kind. */
 export type Column = Field | { readonly kind: 'all'; readonly of: 'metric' | 'param' | 'tag' }
 
+/** A field that runs have only where somebody has logged it. */
+export type NamedField = Exclude<Field, AttributeField>
+
 export interface AttributeField {
   readonly kind: 'attribute'
   readonly name: AttributeName
@@ -85,6 +88,19 @@ export type FieldType = 'metric' | 'param' | 'tag' | (typeof ATTRIBUTES)[Attribu
 
 export function typeOf(field: Field): FieldType {
   return field.kind === 'attribute' ? ATTRIBUTES[field.name] : field.kind
+}
+
+/** The fields that a filter compares, in its order. */
+export function fieldsOf(filter: Filter): Field[] {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.parts.flatMap(fieldsOf)
+    case 'not':
+      return fieldsOf(filter.part)
+    default:
+      return [filter.field]
+  }
 }
 
 /** So that no text, whoever wrote it, costs more than some milliseconds to read. */

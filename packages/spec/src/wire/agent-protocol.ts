@@ -236,6 +236,11 @@ export type KeepCheckpoint = z.infer<typeof KeepCheckpoint>
 export const Kept = z.strictObject({ result: z.enum(['kept', 'fenced', 'missing']) })
 export type Kept = z.infer<typeof Kept>
 
+/** `POST /agents/:id/free-runs`: attempts that have ended, of which the agent still has the run folders. */
+export const AskFreeRuns = z.strictObject({ attempts: z.array(AttemptId).max(500) })
+/** Those whose run folders nothing needs any more. */
+export const FreeRuns = z.strictObject({ free: z.array(AttemptId) })
+
 export const AttemptStatus = z.strictObject({
   attemptId: AttemptId,
   /** `fenced`: the attempt is somebody else's or over. Kill what runs, forget it. */

@@ -79,8 +79,11 @@ export const SweepView = z.strictObject({
   objectives: z.array(Objective).optional(),
   constraints: z.array(Constraint).optional(),
   trials: TrialCounts,
-  /** By `metric`, of the trials that keep to the constraints. */
-  best: z.strictObject({ trial: z.int(), value: MetricValue, config: Config }).nullable(),
+  /**
+   * By `metric`, of the trials that keep to the constraints. With `replicates` it is the config of the best mean: `trial`
+   * is its first, `value` the mean, and `runs` how many runs that is of.
+   */
+  best: z.strictObject({ trial: z.int(), value: MetricValue, config: Config, runs: z.int().optional() }).nullable(),
   parallelism: z.int().nullable(),
   priority: z.number(),
   budget: Budget,

@@ -1,6 +1,6 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import type { AttributeField, Comparison, Field, Filter, Moment, Scalar, TextOperator } from '@sweep/spec/filter/filter'
-import { typeOf } from '@sweep/spec/filter/filter'
+import { fieldsOf, typeOf } from '@sweep/spec/filter/filter'
 import { RUN_STATUSES, type RunStatus, TRIAL_RUN_STATUS } from '@sweep/spec/tracking/run-status'
 import { TRIAL_STATES } from '@sweep/spec/trial'
 import { jsonText, plainText } from '../json-text.ts'
@@ -227,13 +227,5 @@ export function jsonAlternatives(value: Scalar): Scalar[] {
 
 /** Names of the metrics that a filter asks for. */
 export function metricsOf(filter: Filter): string[] {
-  switch (filter.kind) {
-    case 'and':
-    case 'or':
-      return filter.parts.flatMap(metricsOf)
-    case 'not':
-      return metricsOf(filter.part)
-    default:
-      return filter.field.kind === 'metric' ? [plainText(filter.field.name)] : []
-  }
+  return fieldsOf(filter).flatMap((field) => (field.kind === 'metric' ? [plainText(field.name)] : []))
 }

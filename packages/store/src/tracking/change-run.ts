@@ -9,6 +9,7 @@ import { z } from 'zod'
 import type { Database, Queryable } from '../database.ts'
 import { jsonText, plainText } from '../json-text.ts'
 import { writeDetails } from './run-details.ts'
+import { forgetLoss } from './run-loss.ts'
 import { keyOfParent, lockRun, ofTrial } from './runs.ts'
 
 /** Most tags of one run. */
@@ -53,6 +54,10 @@ export async function changeRun(database: Database, id: RunId, change: z.output<
       change.resources && jsonText(change.resources),
       change.status,
     ])
+    if (change.status === 'running') await forgetLoss(tx, run.key)
+    if (run.is_lost && change.status !== undefined) {
+      await tx.query('update run_details set message = null where run_key = $1', [run.key])
+    }
     const { notes, source, environment } = change
     await writeDetails(tx, run.key, { notes, source, environment })
   })

@@ -7,6 +7,7 @@ import type { Database, Queryable } from '../database.ts'
 import { jsonText, plainText } from '../json-text.ts'
 import { experimentOf } from './experiments.ts'
 import { writeDetails } from './run-details.ts'
+import { forgetLoss } from './run-loss.ts'
 import { RUN_COLUMNS, RUN_STATUS, RUN_TABLES, type RunRecord, type RunRow, runRecord } from './run-record.ts'
 
 export type NewRun = Omit<z.output<typeof CreateRun>, 'id'> & {
@@ -141,14 +142,18 @@ export interface LockedRun {
   readonly tags: unknown
   /** Its trial decides what becomes of it. */
   readonly is_trial: boolean
+  /** It has failed only because nothing was heard of it; see run-heartbeats.ts. */
+  readonly is_lost: boolean
   readonly deleted_at: Date | null
 }
 
 const LOCK = {
   name: 'run-lock',
   text: `select r.key, ${RUN_STATUS} as status, coalesce(r.params, t.config) as params, r.tags,
-                r.sweep_id is not null as is_trial, r.deleted_at
+                r.sweep_id is not null as is_trial, r.deleted_at,
+                h.lost_at is not null and r.status = 'failed' as is_lost
            from runs r left join trials t on t.sweep_id = r.sweep_id and t.number = r.trial
+           left join run_heartbeats h on h.run_key = r.key
           where r.id = $1 for no key update of r`,
 }
 
@@ -174,7 +179,8 @@ const END = {
 }
 
 /**
- * Ends a run of its own. Safe to repeat: a run that has ended that way stays as it is.
+ * Ends a run of its own. Safe to repeat: a run that has ended that way stays as it is. How a run ended that was given up
+ * as lost, its program knows better.
  * @throws SweepError `not-found`; `conflict` for a trial's run, or one that has ended another way
  */
 export async function endRun(
@@ -185,13 +191,17 @@ export async function endRun(
   await database.tx(async (tx) => {
     const run = await lockRun(tx, id)
     if (run.is_trial) throw ofTrial(id, 'it ends with its trial')
-    if (run.status === end.status) return
-    if (isOver(run.status)) {
+    if (run.status === end.status && !run.is_lost) return
+    if (isOver(run.status) && !run.is_lost) {
       throw new SweepError('conflict', `run ${id} is over: it has ${ended(run.status)}`, {
         hint: 'To go on with it, set its status to running first.',
       })
     }
-    await tx.query(END, [run.key, end.status, end.endedAt, ['pending', 'running']])
+    await tx.query(END, [run.key, end.status, end.endedAt, ['pending', 'running', ...(run.is_lost ? ['failed'] : [])]])
+    if (run.is_lost) {
+      await tx.query('update run_details set message = null where run_key = $1', [run.key])
+      await forgetLoss(tx, run.key)
+    }
     if (end.message !== undefined) await writeDetails(tx, run.key, { message: end.message })
     await queuePacking(tx, run.key)
   })
@@ -202,7 +212,7 @@ function ended(status: RunEnd): string {
 }
 
 /** Of a run's own points, which are in the summaries already; and a last look at how it was. */
-async function queuePacking(tx: Queryable, key: number): Promise<void> {
+export async function queuePacking(tx: Queryable, key: number): Promise<void> {
   await tx.query(
     {
       name: 'run-health',

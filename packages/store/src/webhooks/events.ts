@@ -1,6 +1,7 @@
 import type { Fact } from '@sweep/spec/facts'
 import type { SweepId } from '@sweep/spec/ids'
 import type { EventBody, EventKind, Threshold } from '@sweep/spec/webhooks'
+import { BEST_COLUMNS, BEST_CONFIG } from '../best-config.ts'
 import type { Database, Queryable } from '../database.ts'
 import { loadFacts } from '../facts.ts'
 import { jsonText, plainText } from '../json-text.ts'
@@ -118,6 +119,7 @@ async function insert(tx: Queryable, events: readonly NewEvent[]): Promise<void>
 }
 
 interface InboxRow {
+  readonly id: number
   readonly kind: EventKind
   readonly at: Date
   readonly project: string | null
@@ -134,16 +136,15 @@ async function takeRows(tx: Queryable, maker: EventMaker, events: NewEvent[]): P
     `with taken as (
        delete from event_inbox where id = any(array(select id from event_inbox order by id limit $1))
        returning id, kind, row_id, at)
-     select t.kind, t.at, p.name as project, e.id as experiment_id, e.name as experiment, r.id as run_id, r.name as run,
+     select t.id, t.kind, t.at, p.name as project, e.id as experiment_id, e.name as experiment, r.id as run_id, r.name as run,
             r.status
        from taken t
        left join runs r on t.kind like 'run.%' and r.id = t.row_id
        left join experiments e on e.id = case when t.kind like 'experiment.%' then t.row_id else r.experiment_id end
-       left join projects p on p.id = case when t.kind like 'project.%' then t.row_id::int else e.project_id end
-      order by t.id`,
+       left join projects p on p.id = case when t.kind like 'project.%' then t.row_id::int else e.project_id end`,
     [MOST_ROWS],
   )
-  for (const row of rows) {
+  for (const row of rows.toSorted((a, b) => a.id - b.id)) {
     if (row.project === null) continue
     const experiment = row.experiment_id === null ? null : { id: row.experiment_id, name: row.experiment ?? '' }
     const run = row.run_id === null ? null : { id: row.run_id, name: row.run, status: row.status ?? '' }
@@ -177,12 +178,12 @@ async function takeSweeps(
   webhooks: Awaited<ReturnType<typeof listWebhooks>>,
 ): Promise<boolean> {
   const { rows } = await tx.query<SweepRow>(
-    `select s.id, s.name, p.name as project, s.metric_name, s.fact_seq, coalesce(c.fact_seq, 0) as told_seq, s.best_trial,
-            s.best_value, c.best_trial as told_trial, c.best_value as told_value, ${BUDGET_USED} as used,
+    `select s.id, s.name, p.name as project, s.metric_name, s.fact_seq, coalesce(c.fact_seq, 0) as told_seq,
+            ${BEST_COLUMNS}, c.best_trial as told_trial, c.best_value as told_value, ${BUDGET_USED} as used,
             coalesce(c.budget_told, false) as budget_told,
             coalesce(c.started_told, false) as started_told, clock_timestamp() as now
        from sweeps s join experiments e on e.id = s.id join projects p on p.id = e.project_id
-       left join event_cursors c on c.sweep_id = s.id
+       left join event_cursors c on c.sweep_id = s.id left join ${BEST_CONFIG} m on true
       where s.fact_seq > coalesce(c.fact_seq, 0)
          or (s.ended_at is null and not coalesce(c.budget_told, false) and ${BUDGET_USED} >= $1)
       order by s.id limit $2`,
@@ -291,6 +292,7 @@ async function takeThresholds(
   const names = [...new Set(webhooks.flatMap(({ thresholds }) => thresholds.map(({ metric }) => plainText(metric))))]
   if (names.length === 0) return
   const { rows } = await tx.query<{
+    readonly key: number
     readonly run: string
     readonly name: string
     readonly min_value: number | null
@@ -300,14 +302,16 @@ async function takeThresholds(
     readonly now: Date
   }>(
     `with live as materialized (select key from runs where status = 'running' union select key from runs where id = any($2))
-     select r.id as run, n.name, m.min_value, m.max_value, e.id as experiment, p.name as project, clock_timestamp() as now
+     select r.key, r.id as run, n.name, m.min_value, m.max_value, e.id as experiment, p.name as project, clock_timestamp() as now
        from live l join runs r on r.key = l.key join experiments e on e.id = r.experiment_id
        join projects p on p.id = e.project_id
        cross join metric_names n join run_metrics m on m.run_key = r.key and m.name_id = n.id
-      where n.name = any($1) order by r.key, n.name`,
+      where n.name = any($1)`,
     [names, ended],
   )
-  for (const { name, min_value: min, max_value: max, now: at, ...about } of rows) {
+  // Not by the statement, which would read the metrics of all runs in the order of their keys, see database.ts.
+  const sorted = rows.toSorted((a, b) => a.key - b.key || (a.name < b.name ? -1 : 1))
+  for (const { key: _, name, min_value: min, max_value: max, now: at, ...about } of sorted) {
     for (const one of crossedBy(webhooks, name, min, max)) {
       if (!(await isFirst(tx, one, about.run))) continue
       events.push(maker.threshold({ ...one, ...about, at, sweep: null, trial: null }))

@@ -3,6 +3,7 @@ import type { SweepId } from '@sweep/spec/ids'
 import { EventBody, type EventKind, Threshold } from '@sweep/spec/webhooks'
 import type { ChangeWebhook } from '@sweep/spec/wire/webhooks'
 import { z } from 'zod'
+import { BEST_COLUMNS, BEST_CONFIG } from '../best-config.ts'
 import type { Database, Queryable } from '../database.ts'
 import { jsonText, plainText } from '../json-text.ts'
 import { BUDGET_SHARE, BUDGET_USED } from './budget-used.ts'
@@ -85,7 +86,8 @@ async function skipToNow(tx: Queryable): Promise<void> {
   await tx.query('delete from event_cursors')
   await tx.query(
     `insert into event_cursors (sweep_id, fact_seq, best_trial, best_value, started_told, budget_told)
-     select id, fact_seq, best_trial, best_value, started_at is not null, ${BUDGET_USED} >= $1 from sweeps s`,
+     select s.id, s.fact_seq, ${BEST_COLUMNS}, s.started_at is not null, ${BUDGET_USED} >= $1
+       from sweeps s left join ${BEST_CONFIG} m on true`,
     [BUDGET_SHARE],
   )
   await tx.query(`update event_positions set position = (select coalesce(max(change), 0) from run_findings)

@@ -13,7 +13,7 @@ export type Identity = z.infer<typeof Identity>
 /**
  * The folder of one agent: `id`, `agent.json` (who it is to the server), `lock` (whose it is), `live/<attempt>.json` (what runs),
  * `uploads/<attempt>.json` (what is still to be uploaded), `cache/` (code and checkpoints of others), and `runs/<attempt>/`,
- * the run folders, which stay.
+ * the run folders, which stay for as long as `RunJanitor` lets them.
  */
 export class AgentHome {
   readonly path: string

@@ -1,9 +1,10 @@
-import type { AgentId } from '@sweep/spec/ids'
+import type { AgentId, AttemptId } from '@sweep/spec/ids'
 import {
   AgentEvent,
   AgentRegistered,
   type AttemptReport,
   ClaimReply,
+  FreeRuns,
   type Heartbeat,
   HeartbeatReply,
   type KeepArtifact,
@@ -67,6 +68,11 @@ export class ServerApi {
 
   keepCheckpoint(body: KeepCheckpoint): Promise<Kept> {
     return this.#http.post(`${this.#path}/checkpoints`, body, Kept, { timeoutMs: CALL_MS })
+  }
+
+  /** Those of the attempts whose run folders nothing needs any more. */
+  async freeRuns(attempts: readonly AttemptId[]): Promise<readonly AttemptId[]> {
+    return (await this.#http.post(`${this.#path}/free-runs`, { attempts }, FreeRuns, { timeoutMs: CALL_MS })).free
   }
 
   heartbeat(body: Heartbeat): Promise<HeartbeatReply> {

@@ -210,6 +210,7 @@ test('an agent that is killed in the middle of an upload goes on with it when it
     }
   })
   void uploads.end(ATTEMPT, { artifacts })
+  expect(new Set(uploads.pending)).toEqual(new Set([ATTEMPT.attemptId]))
   await seen
   uploads.close()
   await uploads.idle()
@@ -222,6 +223,7 @@ test('an agent that is killed in the middle of an upload goes on with it when it
   uploads.resume()
   await uploads.idle()
   expect(store.artifacts).toHaveLength(1)
+  await vi.waitFor(() => expect(uploads.pending).toEqual([]))
 })
 
 test('a checkpoint goes up as one archive, and comes back as it was', async () => {

@@ -61,6 +61,11 @@ export class Uploads {
     return this.#run(record)
   }
 
+  /** Attempts of which something is still to be uploaded, also what could not be. */
+  get pending(): readonly AttemptId[] {
+    return [...this.#ending.keys(), ...this.#checkpoints.keys(), ...this.#records.all().map((one) => one.attemptId)]
+  }
+
   /** Resolves when nothing is left to upload. */
   async idle(): Promise<void> {
     await Promise.all(this.#ending.values())

@@ -1,13 +1,16 @@
 import { hostname } from 'node:os'
+import { POPULATION_METHODS } from '@sweep/spec/document/sweep-document'
 import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, attemptParts } from '@sweep/spec/ids'
 import {
   AgentRegistered,
+  AskFreeRuns,
   type AttemptReport,
   type AttemptStatus,
   Claim,
   ClaimReply,
+  FreeRuns,
   Heartbeat,
   HeartbeatReply,
   RegisterAgent,
@@ -18,6 +21,7 @@ import { AgentList, AgentView } from '@sweep/spec/wire/api'
 import { type AgentRecord, drainAgent, getAgent, hasOtherAgents, listAgents, registerAgent } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
 import { checkpointCopy } from '@sweep/store/checkpoints'
+import { freeRuns } from '@sweep/store/free-runs'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { FastifyReply } from 'fastify'
@@ -137,6 +141,23 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
     async (request) => {
       const { attempts, drain } = await context.heartbeatLine.take(request.params.id, request.body)
       return { attempts: [...attempts], drain }
+    },
+  )
+
+  app.post(
+    '/agents/:id/free-runs',
+    {
+      config: { access: 'agent' },
+      schema: {
+        summary: 'Which attempts have left nothing in their run folders that is still needed',
+        params: AgentPath,
+        body: AskFreeRuns,
+        response: { 200: FreeRuns },
+      },
+    },
+    async (request) => {
+      const options = { bestKept: settings.objects.bestKept, populations: POPULATION_METHODS }
+      return { free: await freeRuns(database, request.body.attempts, options) }
     },
   )
 

@@ -38,3 +38,14 @@ test('the largest mean is the best where the metric is to be large; ties go to t
   expect(order(TRIALS)).toEqual([1, 5, 3, 7, 9])
   expect(order([trial(1, 1, 3), trial(2, 1, 3), trial(3, 2, 3), trial(4, 2, 3)])).toEqual([1, 3])
 })
+
+test('a config with a run that breaks a constraint comes behind those that keep to it', () => {
+  const heavy = (number: number, x: number, value: number, memory: number) => ({
+    ...trial(number, x, value),
+    sideValues: { memory: { reports: 1, finite: 1, value: memory } },
+  })
+  const trials = [heavy(1, 1, 0.1, 9), heavy(2, 1, 0.1, 8), heavy(3, 2, 0.5, 8), trial(4, 3, null, 'running')]
+  const constraints = [{ name: 'memory', max: 8 }]
+  const rows = configBoard(trials, { metric: metric('minimize'), constraints, replicates: { seeds: 2 } })
+  expect(rows.map((row) => row.trials[0])).toEqual([3, 1, 4])
+})

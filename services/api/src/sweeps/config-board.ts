@@ -1,8 +1,10 @@
 import { meanInterval } from '@sweep/analysis/statistics/mean-interval'
 import { configHash } from '@sweep/spec/config-hash'
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
+import { type Aims, isFeasible } from '@sweep/spec/objectives'
 import { isFinal } from '@sweep/spec/trial'
 import type { ConfigRow } from '@sweep/spec/wire/confirmation'
+import { valuesOf } from '@sweep/store/side-values'
 import type { TrialRecord } from '@sweep/store/trial-record'
 
 /** The value of a run that came to its end; null for one that failed, was stopped early, or goes on. */
@@ -24,16 +26,21 @@ export function trialsByConfig(trials: readonly TrialRecord[]): Map<string, Tria
 
 /**
  * The configs of a sweep by the mean of their runs. Those with all their seeds come before those with some: a single good
- * run of a config whose others failed or were stopped would be ahead by luck.
+ * run of a config whose others failed or were stopped would be ahead by luck. Those with a run that breaks a constraint
+ * come behind.
  */
 export function configBoard(
   trials: readonly TrialRecord[],
-  { metric, replicates }: Pick<SweepDocument, 'metric' | 'replicates'>,
+  document: Pick<SweepDocument, 'metric' | 'objectives' | 'constraints' | 'replicates'>,
 ): ConfigRow[] {
+  const { metric, replicates } = document
   const sign = metric?.goal === 'maximize' ? -1 : 1
   const wanted = replicates?.seeds ?? 1
+  const breaking = new Set<number>()
   const rows = [...trialsByConfig(trials).values()].map((group) => {
     const values = group.map(runValue)
+    if (group.some((trial, n) => values[n] !== null && breaksConstraints(trial, document)))
+      breaking.add(group[0]!.number)
     return {
       config: group[0]!.config,
       ...meanInterval(values),
@@ -42,9 +49,15 @@ export function configBoard(
       pending: group.filter(({ state }) => !isFinal(state)).length,
     }
   })
-  const place = ({ runs }: (typeof rows)[number]) => (runs === 0 ? 2 : runs < wanted ? 1 : 0)
+  const place = ({ runs, trials: [first] }: (typeof rows)[number]) =>
+    runs === 0 ? 3 : breaking.has(first!) ? 2 : runs < wanted ? 1 : 0
   const ordered = rows.toSorted(
     (a, b) => place(a) - place(b) || sign * ((a.mean ?? 0) - (b.mean ?? 0)) || a.trials[0]! - b.trials[0]!,
   )
   return ordered.map((row, index) => ({ rank: row.mean === null ? null : index + 1, ...row }))
+}
+
+function breaksConstraints({ value, sideValues }: TrialRecord, aims: Aims): boolean {
+  const { constraints } = aims
+  return constraints !== undefined && !isFeasible(constraints, valuesOf(aims, value, sideValues) ?? {})
 }

@@ -45,6 +45,17 @@ test('a viewer gets a page that no script of can run, whatever the sweep is call
   expect(reply.text).toMatch(/SWEEP_SEED=\d+ python3 train\.py --lr=1e-06 --optimizer=sgd/)
 })
 
+test('the page of the sweep links to both', async () => {
+  const { text } = await api.call('GET', '/static/page.js')
+  expect(text).toContain('const report = `${API}/sweeps/${encodeURIComponent(sweep.id)}/report`')
+  const formats = [...text.matchAll(/href: `\$\{report\}\?format=(\w+)`/g)].map(([, format]) => format)
+  expect(formats).toEqual(['html', 'md'])
+  for (const format of formats) {
+    const reply = await api.call('GET', `/sweeps/${sweepId}/report?format=${format}`, { token: api.tokens.viewer })
+    expect(reply.status).toBe(200)
+  }
+})
+
 test('the same as Markdown, also by the client', async () => {
   const text = await client.report(sweepId, 'md')
   expect(text).toContain('# \\</script\\>\\<b\\>bold')

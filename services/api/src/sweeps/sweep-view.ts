@@ -1,6 +1,7 @@
 import type { Metric } from '@sweep/spec/document/sweep-document'
 import type { Fact } from '@sweep/spec/facts'
 import type { FactView, Objective, SweepDetail, SweepView } from '@sweep/spec/wire/api'
+import type { BestRecord } from '@sweep/store/best-config'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import type { SweepDefinition } from '@sweep/store/sweeps'
 
@@ -17,7 +18,7 @@ export function sweepView(sweep: SweepRecord): SweepView {
     ...(objectives === null ? {} : { objectives: objectives.map(objectiveView) }),
     ...(constraints === null ? {} : { constraints: [...constraints] }),
     trials: sweep.trials,
-    best: best === null ? null : { trial: best.trial, value: best.value, config: best.config },
+    best: best === null ? null : bestView(best),
     parallelism: sweep.parallelism,
     priority: sweep.priority,
     budget: sweep.budget,
@@ -25,6 +26,10 @@ export function sweepView(sweep: SweepRecord): SweepView {
     createdAt: sweep.createdAt.toISOString(),
     endedAt: sweep.endedAt?.toISOString() ?? null,
   }
+}
+
+function bestView({ trial, value, config, runs }: BestRecord): SweepView['best'] {
+  return { trial, value, config, ...(runs === null ? {} : { runs }) }
 }
 
 function objectiveView({ name, goal }: Metric): Objective {

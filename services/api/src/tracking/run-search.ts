@@ -1,10 +1,12 @@
 import type { MetricValues, RunData } from '@sweep/analysis/runs/run-data'
-import type { Column, Filter } from '@sweep/spec/filter/filter'
+import { type Column, type Field, type Filter, fieldsOf, type NamedField } from '@sweep/spec/filter/filter'
 import { parseColumns, parseFilter, parseOrder } from '@sweep/spec/filter/parse-filter'
-import type { RunRow } from '@sweep/spec/wire/tracking/runs'
+import { printField } from '@sweep/spec/filter/print-filter'
+import type { RunList, RunRow } from '@sweep/spec/wire/tracking/runs'
 import type { SearchRuns } from '@sweep/spec/wire/tracking/search'
 import type { Database } from '@sweep/store/database'
 import { type FoundRun, type RunSearch, searchRuns } from '@sweep/store/run-search/search-runs'
+import { unknownNames } from '@sweep/store/run-search/unknown-names'
 import { getExperiment } from '@sweep/store/tracking/experiments'
 import type { z } from 'zod'
 import { runView } from './run-view.ts'
@@ -41,12 +43,14 @@ export async function scopeOf(database: Database, scope: Scope): Promise<Omit<Ru
 /** One page of a list of runs. Throws as `scopeOf`, and for an order, columns or a cursor that can't be read. */
 export async function runPage(
   database: Database,
-  { order, columns: text, limit, after, ...scope }: z.output<typeof SearchRuns>,
-): Promise<{ runs: RunRow[]; next: string | null }> {
+  { order: orderText, columns: text, limit, after, ...scope }: z.output<typeof SearchRuns>,
+): Promise<RunList> {
   const columns = isGiven(text) ? parseColumns(text) : undefined
+  const order = isGiven(orderText) ? parseOrder(orderText) : []
+  const search = await scopeOf(database, scope)
   const { runs, next } = await searchRuns(database, {
-    ...(await scopeOf(database, scope)),
-    order: isGiven(order) ? parseOrder(order) : [],
+    ...search,
+    order,
     ...(columns === undefined
       ? {}
       : {
@@ -57,7 +61,29 @@ export async function runPage(
     limit,
     after,
   })
-  return { runs: runs.map((run) => runRow(run, columns !== undefined)), next }
+  const page = { runs: runs.map((run) => runRow(run, columns !== undefined)), next }
+  if (after !== undefined) return page
+  const asked = [
+    ...(runs.length > 0 || search.filter === undefined ? [] : fieldsOf(search.filter)),
+    ...[...order.map(({ field }) => field), ...(columns ?? []).filter((column) => column.kind !== 'all')].filter(
+      (field) => !runs.some((run) => shows(run, field)),
+    ),
+  ]
+  const hints = await hintsAbout(database, asked)
+  return hints.length === 0 ? page : { ...page, hints }
+}
+
+function shows({ metrics, params, tags }: FoundRun, { kind, name }: Field): boolean {
+  if (kind === 'attribute') return true
+  return Object.hasOwn({ metric: metrics, param: params, tag: tags }[kind], name)
+}
+
+async function hintsAbout(database: Database, fields: readonly Field[]): Promise<string[]> {
+  const named = fields.filter((field): field is NamedField => field.kind !== 'attribute')
+  return (await unknownNames(database, named)).map(({ field, meant }) => {
+    const hint = `No run has ${printField(field)}.`
+    return meant === null ? hint : `${hint} Did you mean ${printField(meant)}?`
+  })
 }
 
 function isGiven(text: string | undefined): text is string {

@@ -85,6 +85,25 @@ describe('searching', () => {
     expect(all.runs[0]).toMatchObject({ params: {}, tags: { "it's": 'x' } })
   })
 
+  test('a name that no run has is named, with the one that was probably meant', async () => {
+    const hintsOf = async (search: object) => (await ok('POST', '/runs/search', RunList, search)).hints
+    expect(await hintsOf({ filter: 'metrics.val_los < 3 or params.optimiser = adam or params.lr = 7' })).toEqual([
+      'No run has metrics.val_los. Did you mean metrics.val_loss?',
+      'No run has params.optimiser. Did you mean params.optimizer?',
+    ])
+    expect(await hintsOf({ filter: 'metrics.lr < 0 and min(metrics.val_los) < 0 and tags.zebra exists' })).toEqual([
+      'No run has metrics.lr. Did you mean params.lr?',
+      'No run has min(metrics.val_los). Did you mean min(metrics.val_loss)?',
+      'No run has tags.zebra.',
+    ])
+    // What is there but met by no run needs no hint; what an order or a column can't show does, whatever was found.
+    expect(await hintsOf({ filter: 'metrics.val_loss < -1 and name = x' })).toBeUndefined()
+    expect(
+      await hintsOf({ order: 'params.lrr, metrics.val_loss', columns: 'params.sed, params.seed, metrics.*' }),
+    ).toEqual(['No run has params.lrr. Did you mean params.lr?', 'No run has params.sed. Did you mean params.seed?'])
+    expect(await hintsOf({ filter: 'metrics.val_los < 3 or status = completed or status = running' })).toBeUndefined()
+  })
+
   test('pages follow one another', async () => {
     const search = { filter: 'experiment = runs', order: 'metrics.val_loss', limit: 2 }
     const ids: string[] = []

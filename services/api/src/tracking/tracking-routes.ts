@@ -5,6 +5,7 @@ import { addCompareRoutes } from './compare-routes.ts'
 import { addExperimentRoutes } from './experiment-routes.ts'
 import { addProjectRoutes } from './project-routes.ts'
 import { addRunArtifactRoutes } from './run-artifact-routes.ts'
+import { addRunHeartbeatRoutes } from './run-heartbeat-routes.ts'
 import { addRunListRoutes } from './run-list-routes.ts'
 import { addRunMetricRoutes } from './run-metric-routes.ts'
 import { addRunRoutes } from './run-routes.ts'
@@ -15,6 +16,7 @@ export function addTrackingRoutes(app: App, context: ApiContext): void {
   addExperimentRoutes(app, context)
   addRunRoutes(app, context)
   addRunListRoutes(app, context)
+  addRunHeartbeatRoutes(app, context)
   addCompareRoutes(app, context)
   addChartRoutes(app, context)
   addRunMetricRoutes(app, context)

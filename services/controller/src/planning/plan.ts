@@ -15,7 +15,7 @@ export function plan(view: View): Action[] {
 /** How many trials the sweep would issue or resume if there were room. */
 function wanted(sweep: SweepView): number {
   const { own } = sweep
-  if (!own || sweep.state !== 'running') return 0
+  if (!own || sweep.state !== 'running' || own.tooManyFailed) return 0
   if (whyNoMore(own)) return resumable(own)
   const left = own.maxTrials === undefined ? Number.POSITIVE_INFINITY : own.maxTrials - own.created
   return resumable(own) + Math.min(left, own.places)
@@ -43,6 +43,8 @@ function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): A
   const isIdle = sweep.outstanding === 0 && own.settled
   switch (state) {
     case 'running': {
+      // What was issued before it was known is withdrawn once the sweep is stopping.
+      if (own.tooManyFailed) return [{ kind: 'stop-sweep', sweepId, reason: own.tooManyFailed }]
       const over = whyNoMore(own)
       const endsEarly = own.spent ?? own.targetReached
       const mayResume = resumable(own)
@@ -67,7 +69,7 @@ function planSweep(sweep: SweepView, own: OwnView, count: number, view: View): A
     case 'paused':
       return waiting(sweep, own, 'the sweep is paused')
     case 'stopping':
-      if (isIdle) return [{ kind: 'end-sweep', sweepId, reason: 'stopped on request' }]
+      if (isIdle) return [{ kind: 'end-sweep', sweepId, reason: own.tooManyFailed ?? 'stopped on request' }]
       return own.queued > 0 ? [{ kind: 'cancel-queued', sweepId, reason: 'the sweep was stopped' }] : []
     case 'cancelling': {
       if (isIdle) return [{ kind: 'end-sweep', sweepId, reason: 'cancelled on request' }]

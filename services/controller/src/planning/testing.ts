@@ -1,5 +1,5 @@
 import type { SweepId } from '@sweep/spec/ids'
-import type { AgentView, OwnView, SweepView } from './view.ts'
+import type { Action, AgentView, OwnView, SweepView } from './view.ts'
 
 /** Views for tests, with only what matters spelled out: `gpuSlots` of the `slots` have a GPU. */
 export function agent({
@@ -31,6 +31,7 @@ export function own(options: Partial<OwnView> = {}): OwnView {
     maxTrials: undefined,
     spent: undefined,
     targetReached: undefined,
+    tooManyFailed: undefined,
     exhausted: false,
     places: Number.POSITIVE_INFINITY,
     settled: true,
@@ -72,4 +73,26 @@ export function sweep(
 /** A sweep that another controller owns. */
 export function foreign(id: string, options: Partial<Omit<SweepView, 'id' | 'own'>> = {}): SweepView {
   return { ...sweep(id, options), own: undefined }
+}
+
+/** By sweep, how many trials are to be made. */
+export function created(actions: readonly Action[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const action of actions) {
+    if (action.kind === 'create-trials') counts[action.sweepId] = (counts[action.sweepId] ?? 0) + action.count
+  }
+  return counts
+}
+
+/** By sweep, how many paused trials are to be resumed. */
+export function resumed(actions: readonly Action[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const action of actions) if (action.kind === 'resume-trials') counts[action.sweepId] = action.count
+  return counts
+}
+
+/** The reason for waiting that is to be stored; undefined where none is. */
+export function waiting(actions: readonly Action[], id: string): string | null | undefined {
+  for (const action of actions) if (action.kind === 'set-waiting' && action.sweepId === id) return action.reason
+  return undefined
 }

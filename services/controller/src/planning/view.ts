@@ -42,6 +42,8 @@ export interface OwnView {
   readonly spent: string | undefined
   /** Set once a trial has reached the target of the metric, in words. */
   readonly targetReached: string | undefined
+  /** Set while more trials have failed than may, in words. */
+  readonly tooManyFailed: string | undefined
   /** The sampler has no further config. */
   readonly exhausted: boolean
   /** How many trials the sampler has places for now; Infinity where that depends on its space alone. */
@@ -87,5 +89,6 @@ export type Action =
       readonly reason: string
     }
   | { readonly kind: 'cancel-queued'; readonly sweepId: SweepId; readonly reason: string }
+  | { readonly kind: 'stop-sweep'; readonly sweepId: SweepId; readonly reason: string }
   | { readonly kind: 'end-sweep'; readonly sweepId: SweepId; readonly reason: string }
   | { readonly kind: 'set-waiting'; readonly sweepId: SweepId; readonly reason: string | null }

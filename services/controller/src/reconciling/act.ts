@@ -4,7 +4,7 @@ import { SweepError } from '@sweep/spec/errors'
 import { cancelQueued } from '@sweep/store/attempts'
 import { notify } from '@sweep/store/listen'
 import { resumeTrials } from '@sweep/store/paused-trials'
-import { endSweep, noteNoMoreTrials, setWaiting } from '@sweep/store/sweep-control'
+import { endSweep, noteNoMoreTrials, setWaiting, stopSweep } from '@sweep/store/sweep-control'
 import { createTrials } from '@sweep/store/trials'
 import type { ControllerContext } from '../context.ts'
 import type { Action } from '../planning/view.ts'
@@ -41,6 +41,15 @@ export async function act(context: ControllerContext, sweep: OwnedSweep, action:
     }
     case 'cancel-queued':
       return (await cancelQueued(database, { sweepId, ownerEpoch, reason: action.reason })) > 0
+    case 'stop-sweep': {
+      const { result } = await stopSweep(database, sweepId, ownerEpoch, action.reason)
+      if (result === 'not-owner') throw fenced(sweepId)
+      if (result === 'stopping') {
+        await notify(database, 'sweep_changed', [sweepId])
+        log.info({ sweepId, reason: action.reason }, 'sweep stopped')
+      }
+      return true
+    }
     case 'end-sweep': {
       const { result } = await endSweep(database, sweepId, ownerEpoch, action.reason)
       if (result === 'not-owner') throw fenced(sweepId)

@@ -150,7 +150,8 @@ export class OwnedSweep {
       created: fold.trials.size,
       maxTrials: fold.limits.budget.trials,
       spent: this.#spent(now),
-      targetReached: fold.targetReached ? `a trial reached the target of ${fold.document.metric?.target}` : undefined,
+      targetReached: fold.targetReached ? targetText(fold.document) : undefined,
+      tooManyFailed: failedText(fold),
       exhausted: this.isExhausted || this.#hasNoMore(),
       places: fold.sampler.places,
       settled: this.isCaughtUp && this.#unfolded.size === 0,
@@ -239,4 +240,16 @@ export class OwnedSweep {
     const { trial, attempt } = attemptParts(id)
     return this.fold.queued.get(trial)?.attempt?.number === attempt
   }
+}
+
+function targetText({ metric, replicates }: SweepDocument): string {
+  const what = replicates === undefined ? 'a trial' : "the mean of a config's runs"
+  return `${what} reached the target of ${metric?.target}`
+}
+
+function failedText({ document, counts }: SweepFold): string | undefined {
+  const { maxFailedTrials } = document
+  if (maxFailedTrials === undefined || counts.failed <= maxFailedTrials) return undefined
+  const failed = counts.failed === 1 ? '1 trial has' : `${counts.failed} trials have`
+  return `${failed} failed, and no more than ${maxFailedTrials} may (max_failed_trials)`
 }

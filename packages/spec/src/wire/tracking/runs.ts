@@ -102,6 +102,10 @@ export const EndRun = z.strictObject({
 })
 export type EndRun = z.input<typeof EndRun>
 
+/** `POST /runs/:id/heartbeat`: what the run is now, and when the next one is due. */
+export const RunHeartbeat = z.strictObject({ status: z.enum(RUN_STATUSES), everyMs: z.number().positive() })
+export type RunHeartbeat = z.infer<typeof RunHeartbeat>
+
 /** `POST /runs/:id/params`. A param that is known with another value is a conflict, unless `overwrite` says so. */
 export const LogParams = z.strictObject({ params: Params, overwrite: z.boolean().default(false) })
 export type LogParams = z.input<typeof LogParams>
@@ -171,5 +175,10 @@ export const RunRow = RunView.extend({
 export type RunRow = z.infer<typeof RunRow>
 
 /** Newest first, unless an order was asked for. */
-export const RunList = z.strictObject({ runs: z.array(RunRow), next: z.string().nullable() })
+export const RunList = z.strictObject({
+  runs: z.array(RunRow),
+  next: z.string().nullable(),
+  /** What is odd about what was asked for: names that no run has, and those that were probably meant. */
+  hints: z.array(z.string()).optional(),
+})
 export type RunList = z.infer<typeof RunList>
