@@ -1,4 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
 import { Pod } from '@sweep/launchers/kubernetes/objects'
@@ -149,6 +152,60 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     const { attemptList } = await getTrial(server, id, 1)
     expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
     await nothingLeft()
+  }, 240_000)
+
+  test('a kubelet that is silent for 30 s is waited for; what does not tolerate that runs elsewhere, once to its end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-kubelet-'))
+    const linesOf = (id: string) =>
+      readFileSync(join(folder, 'log'), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(id))
+        .sort()
+    // The cluster itself waits for 60 s, and ends no program of a node that does not answer: a first attempt is long.
+    const silent = 'key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute'
+    const program = (first: number) =>
+      `case $SWEEP_ATTEMPT in *-1) n=${first};; *) n=20;; esac; echo start $SWEEP_ATTEMPT >>/host/log; i=0; ` +
+      'while [ $i -lt $n ]; do i=$((i+1)); echo step=$i val_loss=$PARAM_x$i; sleep 0.1; done; echo end $SWEEP_ATTEMPT >>/host/log'
+    const logged = (first: number, toleratedS: number) => `
+method: random
+metric: {name: val_loss, goal: minimize}
+parameters: {x: {min: 0.0, max: 1.0}}
+command: [sh, -c, '${program(first)}']
+launcher: kubernetes
+kubernetes:
+  image: "${BUSYBOX}"
+  namespace: ${namespace}
+  template:
+    spec:
+      containers: [{volumeMounts: [{name: host, mountPath: /host}]}]
+      volumes: [{name: host, hostPath: {path: ${folder}}}]
+      tolerations: [{${silent}, tolerationSeconds: ${toleratedS}}]
+grace_period: 2s
+`
+    const patient = await createSweep(server, `${logged(400, 60)}budget: {trials: 2}\n`)
+    const impatient = await createSweep(server, `${logged(6000, 2)}budget: {trials: 1}\n`)
+    const running = [[patient, 1] as const, [patient, 2] as const, [impatient, 1] as const]
+    await waitFor(async () => {
+      const seen = await Promise.all(running.map(([id, trial]) => stepsOf(id, trial).catch(() => [])))
+      return seen.every((reported) => reported.length > 5)
+    })
+    await cluster.control('kubelet-stop')
+    try {
+      const isLost = async () => (await getTrial(server, impatient, 1)).attemptList[0]?.cause === 'node-fault'
+      await Promise.all([sleep(30_000), waitFor(isLost)])
+    } finally {
+      await cluster.control('kubelet-start')
+    }
+    expect(await finished(server, patient)).toMatchObject({ trials: { completed: 2 } })
+    expect(await finished(server, impatient)).toMatchObject({ trials: { completed: 1 } })
+    for (const trial of [1, 2]) expect(await stepsOf(patient, trial)).toEqual(numbers(400))
+    await nothingLeft()
+    const [a, b] = [1, 2].map((trial) => `${patient}-${trial}-1`)
+    expect(linesOf(patient)).toEqual([`end ${a}`, `end ${b}`, `start ${a}`, `start ${b}`])
+    const [first, second] = [1, 2].map((attempt) => `${impatient}-1-${attempt}`)
+    expect(linesOf(impatient)).toEqual([`end ${second}`, `start ${first}`, `start ${second}`])
+    await expectConsistent(server, [patient, impatient])
+    rmSync(folder, { recursive: true })
   }, 240_000)
 
   test('what a pod waits for can be asked, and an image that does not exist ends its trial', async () => {
