@@ -85,31 +85,21 @@ describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, ()
       onListed: () => undefined,
       onTrouble: () => undefined,
     })
+    // The network small, so that plain Python is fast enough: the image has no NumPy.
+    const source = readFileSync(join(ROOT, 'sweeps', 'digits', 'sweep.yaml'), 'utf8')
+      .replace('min: 16', 'min: 8')
+      .replace('max: 64', 'max: 16')
+    const pod = `kubernetes: {image: "${DIGITS}", namespace: ${namespace}}`
     const id = await createSweep(
       server,
-      `
-program: train.py
-method: random
-seed: 3
-metric: {name: val_accuracy, goal: maximize}
-budget: {trials: 12}
-early_terminate: {type: asha, min_resource: 1, max_resource: 9, reduction_factor: 3}
-parameters:
-  lr: {distribution: log_uniform_values, min: 1e-4, max: 1.0}
-  batch_size: {values: [32, 128]}
-  hidden: {value: 8}
-  epochs: {value: 9}
-resources: {gpus: 1}
-launcher: kubernetes
-kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
-`,
+      `${source}\nresources: {gpus: 1}\nlauncher: kubernetes\n${pod}\ngrace_period: 5s\n`,
     )
-    const { trials } = await finished(server, id, 150_000)
+    const { trials } = await finished(server, id, 280_000)
     pods.close()
     expect(trials).toMatchObject({ failed: 0, cancelled: 0 })
-    expect(trials.completed + trials.pruned).toBe(12)
-    expect(trials.pruned).toBeGreaterThanOrEqual(3)
-    expect([most, alive.size, gone.size]).toEqual([4, 0, 12])
+    expect(trials.completed + trials.pruned).toBe(30)
+    expect(trials.pruned).toBeGreaterThan(10)
+    expect([most, alive.size, gone.size]).toEqual([4, 0, 30])
     for (const fact of await allFacts(server, id)) {
       if (fact.kind !== 'stop-asked') continue
       const attempt = `${id}-${fact.trial}-${fact.attempt}`
@@ -121,11 +111,11 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
         `/sweeps/${id}/trials/${number}/metrics?name=val_loss`,
       )
       const reported = stored.series[0]?.steps ?? []
-      expect(reported).toEqual(numbers(state === 'completed' ? 9 : reported.length))
+      expect(reported).toEqual(numbers(state === 'completed' ? 27 : reported.length))
     }
     await expectConsistent(server, [id])
     await nothingLeft()
-  }, 200_000)
+  }, 300_000)
 
   test('an agent that is killed while four Jobs run finds them again; nothing is lost or runs twice', async () => {
     const id = await createSweep(server, `${steps(100)}budget: {trials: 4}\n`)
