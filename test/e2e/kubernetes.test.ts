@@ -198,6 +198,32 @@ grace_period: 2s
     rmSync(folder, { recursive: true })
   }, 240_000)
 
+  test('the Jobs of an agent whose host and home are lost are ended by another, and no living one', async () => {
+    const lost = await TestAgent.start(server, {
+      ...{ name: 'lost', slots: 1, queue: 'lost' },
+      env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
+    })
+    // Both look at the same namespace, and both sweeps run at the time of each look.
+    const living = await createSweep(server, `${steps(350)}budget: {trials: 1}\n`)
+    const id = await createSweep(server, `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`)
+    await waitFor(async () => {
+      const seen = await Promise.all([living, id].map((one) => stepsOf(one, 1).catch(() => [])))
+      return seen.every((reported) => reported.length > 0)
+    })
+    const jobsOf = (one: string) => cluster.names('jobs', '-l', `sweep-hpo/sweep=${one}`)
+    const [job = 'none'] = await jobsOf(id)
+    await lost.vanish()
+    await expect.poll(() => jobsOf(id), { timeout: 60_000, interval: 500 }).toEqual([])
+    expect(agent.output).toContain('leftovers of lost agents ended')
+    expect(job).toContain(id)
+    expect((await getTrial(server, id, 1)).attemptList[0]?.cause).toBe('lost')
+    await server.call('POST', `/sweeps/${id}/cancel`)
+    expect(await finished(server, living)).toMatchObject({ trials: { completed: 1 } })
+    expect((await getTrial(server, living, 1)).attemptList).toHaveLength(1)
+    await expectConsistent(server, [id, living])
+    await nothingLeft()
+  }, 240_000)
+
   test('what a pod waits for can be asked, and an image that does not exist ends its trial', async () => {
     const id = await createSweep(
       server,

@@ -17,6 +17,7 @@ import type { AgentLaunchers } from './make-launchers.ts'
 import { AgentMonitoring } from './monitoring.ts'
 import { Reporter } from './report/reporter.ts'
 import { AttemptRun } from './run/attempt-run.ts'
+import { LeftoverWatch } from './run/leftover-watch.ts'
 import type { RunContext } from './run/run-context.ts'
 import { RunTable } from './run/run-table.ts'
 import { DRAIN_MS } from './run/stop-plan.ts'
@@ -48,6 +49,7 @@ export class Agent implements AgentHandle {
   readonly #reaper: ReaperLink
   readonly #sampler: Sampler
   readonly #uploads: Uploads
+  readonly #leftovers: LeftoverWatch
   readonly #context: RunContext
   readonly #runs = new RunTable()
   readonly #settleReady: { resolve: (id: string) => void; reject: (error: unknown) => void }
@@ -98,7 +100,10 @@ export class Agent implements AgentHandle {
         this.#settleReady.reject(error)
         this.#close()
       },
-      onLease: (leaseMs) => this.#reaper.leaseGranted(leaseMs),
+      onLease: (leaseMs) => {
+        this.#reaper.leaseGranted(leaseMs)
+        this.#leftovers.onContact(leaseMs)
+      },
       onCutOff: (leftMs) => this.#onCutOff(leftMs),
       onStatus: (status) => this.#runs.get(status.attemptId)?.onStatus(status),
       onStop: ({ attemptId, epoch, reason, verdict }) => {
@@ -123,6 +128,8 @@ export class Agent implements AgentHandle {
     this.#reaper = new ReaperLink(reaper, home, settings.env, this.#log)
     this.#sampler = new Sampler(deps.queryGpus ?? queryNvidiaSmi)
     this.#uploads = new Uploads(join(home.path, 'uploads'), { ...common, objects: this.#link.objects })
+    const agent = { id: home.id, home: home.path }
+    this.#leftovers = new LeftoverWatch({ ...common, agent, launchers: launchers.all, steady })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
     this.#context = {
       home,

@@ -9,11 +9,19 @@ import type {
   Launcher,
   LaunchRecord,
   LaunchSpec,
+  Leftover,
   Running,
   Usage,
 } from '../launcher.ts'
 import { connectEngine } from './connect-engine.ts'
-import { AGENT_LABEL, ATTEMPT_LABEL, containerName, containerOptions, mountSources } from './container-options.ts'
+import {
+  AGENT_LABEL,
+  ATTEMPT_LABEL,
+  containerName,
+  containerOptions,
+  EPOCH_LABEL,
+  mountSources,
+} from './container-options.ts'
 import { engineSays, isEngineAway, statusOf } from './engine-errors.ts'
 import { ImagePuller } from './image-puller.ts'
 import { RunningContainer } from './running-container.ts'
@@ -90,6 +98,17 @@ export class DockerLauncher implements Launcher {
       ended.push(id)
     }
     return ended
+  }
+
+  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+    const containers = await this.#engine.listContainers({ all: true, filters: { label: [AGENT_LABEL] } })
+    return containers
+      .filter(({ Labels }) => Labels[AGENT_LABEL] !== agent.id)
+      .map(({ Id, Labels }) => ({
+        id: Labels[ATTEMPT_LABEL] ?? '',
+        epoch: Number(Labels[EPOCH_LABEL]),
+        end: () => removeContainer(this.#engine, Id),
+      }))
   }
 
   async usage({ place }: Running): Promise<Usage | undefined> {

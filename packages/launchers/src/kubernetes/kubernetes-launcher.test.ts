@@ -188,6 +188,19 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     await expect.poll(() => podsOf(running), { timeout: 60_000 }).toEqual([])
   })
 
+  test('what other agents of the namespace started is found by its attempt and claim, and can be ended', async () => {
+    const given = specOf(['sleep', '100'], { agent: { id: `lost${process.pid}`, home: folder } })
+    const running = await startedBy(late, { ...given, labels: { ...given.labels, epoch: 7 } })
+    const mine = specOf(['sleep', '100'])
+    const own = await startedBy(late, mine)
+    const found = await launcher.ofOthers(mine.agent)
+    expect(found.map(({ id, epoch }) => [id, epoch])).toEqual([[given.id, 7]])
+    await found[0]?.end()
+    await expect.poll(() => podsOf(running), { timeout: 30_000 }).toEqual([])
+    expect(await podsOf(own)).toHaveLength(1)
+    await Promise.all([running.clear(0), own.clear(0)])
+  })
+
   test('an API server that is restarted is waited for, and no line is lost or doubled', async () => {
     const given = specOf(counting(120, 0.1))
     const running = await startedBy(late, given)

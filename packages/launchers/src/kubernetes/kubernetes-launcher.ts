@@ -4,7 +4,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@sweep/spec/clock'
 import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import { z } from 'zod'
-import type { AgentIdentity, LaunchCalls, Launched, Launcher, LaunchRecord, LaunchSpec, Running } from '../launcher.ts'
+import type {
+  AgentIdentity,
+  LaunchCalls,
+  Launched,
+  Launcher,
+  LaunchRecord,
+  LaunchSpec,
+  Leftover,
+  Running,
+} from '../launcher.ts'
 import { type PlaceOf, placeOf } from '../place.ts'
 import { clusterGpus } from './cluster-gpus.ts'
 import { ClusterView } from './cluster-view.ts'
@@ -85,7 +94,7 @@ export class KubernetesLauncher implements Launcher {
       // Before there is anything to forget.
       rememberNamespace(spec.agent.home, namespace)
       const job = await this.#insist(calls, () => this.#makeJob(spec, pod, namespace))
-      place = placeOfJob(job, spec.agent)
+      place = placeOfJob(job, spec.agent.id)
       const secret = secretManifest(spec, files, job.metadata.uid)
       await this.#insist(calls, () => this.#make(`/api/v1/namespaces/${namespace}/secrets`, secret))
       if (calls.aborted.aborted) throw new Aborted()
@@ -104,16 +113,33 @@ export class KubernetesLauncher implements Launcher {
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {
     const ended: string[] = []
     for (const namespace of namespacesOf(agent.home)) {
-      const query = { labelSelector: `${LABELS.agent}=${labelValue(agent.id)}` }
-      const jobs = Jobs.parse(await this.#client.call('GET', jobsPath(namespace), { query }))
-      for (const job of jobs.items) {
+      for (const job of await this.#jobs(namespace, `${LABELS.agent}=${labelValue(agent.id)}`)) {
         const id = job.metadata.annotations[ATTEMPT_ANNOTATION] ?? job.metadata.name
         if (known.has(id)) continue
-        await new JobRemoval(this.#client, placeOfJob(job, agent)).job()
+        await new JobRemoval(this.#client, placeOfJob(job, agent.id)).job()
         ended.push(id)
       }
     }
     return ended
+  }
+
+  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+    const others = `${LABELS.agent},${LABELS.agent}!=${labelValue(agent.id)}`
+    const namespaces = new Set([this.#namespace, ...namespacesOf(agent.home)])
+    const jobs = await Promise.all([...namespaces].map((namespace) => this.#jobs(namespace, others)))
+    return jobs.flat().map((job) => {
+      const { annotations, labels } = job.metadata
+      const removal = new JobRemoval(this.#client, placeOfJob(job, labels[LABELS.agent] ?? ''))
+      return {
+        id: annotations[ATTEMPT_ANNOTATION] ?? '',
+        epoch: Number(labels[LABELS.epoch]),
+        end: () => removal.job(),
+      }
+    })
+  }
+
+  async #jobs(namespace: string, labelSelector: string): Promise<Job[]> {
+    return Jobs.parse(await this.#client.call('GET', jobsPath(namespace), { query: { labelSelector } })).items
   }
 
   async #makeJob(spec: LaunchSpec, pod: KubernetesPod, namespace: string): Promise<Job> {
@@ -193,8 +219,9 @@ function jobsPath(namespace: string): string {
   return `/apis/batch/v1/namespaces/${namespace}/jobs`
 }
 
-function placeOfJob({ metadata: { name, namespace, uid } }: Job, agent: AgentIdentity): PlaceOf<'kubernetes'> {
-  return { kind: 'kubernetes', namespace, name, uid, agent: agent.id }
+/** @param agent id of its home */
+function placeOfJob({ metadata: { name, namespace, uid } }: Job, agent: string): PlaceOf<'kubernetes'> {
+  return { kind: 'kubernetes', namespace, name, uid, agent }
 }
 
 function readFiles({ runFolder, sdkFolder }: LaunchSpec) {

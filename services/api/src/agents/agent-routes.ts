@@ -10,6 +10,7 @@ import {
   ClaimReply,
   Heartbeat,
   HeartbeatReply,
+  Leftovers,
   RegisterAgent,
   Reports,
   ReportsReply,
@@ -18,6 +19,7 @@ import { AgentList, AgentView } from '@sweep/spec/wire/api'
 import { type AgentRecord, drainAgent, getAgent, hasOtherAgents, listAgents, registerAgent } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
 import { checkpointCopy } from '@sweep/store/checkpoints'
+import { claimsThatAreOver } from '@sweep/store/leftovers'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { FastifyReply } from 'fastify'
@@ -138,6 +140,20 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       const { attempts, drain } = await context.heartbeatLine.take(request.params.id, request.body)
       return { attempts: [...attempts], drain }
     },
+  )
+
+  app.post(
+    '/agents/:id/leftovers',
+    {
+      config: { access: 'agent' },
+      schema: {
+        summary: 'Which of the attempts that an agent has found something of are over, whoever ran them',
+        params: AgentPath,
+        body: Leftovers,
+        response: { 200: Leftovers },
+      },
+    },
+    async (request) => ({ attempts: await claimsThatAreOver(database, request.body.attempts) }),
   )
 
   app.get(
