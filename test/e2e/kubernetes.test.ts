@@ -238,6 +238,18 @@ grace_period: 2s
     const { attemptList } = await getTrial(server, id, 1)
     expect(attemptList.map(({ cause }) => cause)).toEqual(['bad-command'])
     expect(attemptList[0]?.message).toContain(MISSING)
+
+    await cluster.kubectl('-n', namespace, 'create', 'quota', 'no-pods', '--hard=pods=0')
+    try {
+      const refused = await createSweep(server, `${steps(5)}budget: {trials: 1}\n`)
+      await waitFor(async () => {
+        const { stdout } = await sweep(['why', `${refused}/1`], { env: environment })
+        return stdout.includes('exceeded quota: no-pods')
+      }, 40_000)
+      await server.call('POST', `/sweeps/${refused}/cancel`)
+    } finally {
+      await cluster.kubectl('-n', namespace, 'delete', 'quota', 'no-pods')
+    }
     await nothingLeft()
   }, 240_000)
 

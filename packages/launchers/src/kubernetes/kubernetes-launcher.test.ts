@@ -169,6 +169,49 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     await launched.running.clear(0)
   })
 
+  /** What an attempt is told to wait for while `refusal` is in the cluster. */
+  const waitUnder = async (refusal: object): Promise<string> => {
+    const waits: string[] = []
+    const file = join(folder, 'refusal.json')
+    writeFileSync(file, JSON.stringify(refusal))
+    await cluster.kubectl('-n', namespace, 'apply', '-f', file)
+    try {
+      const given = specOf(['true'])
+      const launched = await late.launch(given, { ...NO_CALLS, progress: (text) => waits.push(text) })
+      if (launched.kind !== 'started') throw new Error(launched.kind)
+      await expect.poll(() => waits.join('\n'), { timeout: 30_000 }).toContain('the cluster makes no pod')
+      launched.running.signal('SIGTERM')
+      expect(await launched.running.exited).toMatchObject({ code: null, signal: 'SIGTERM' })
+      await launched.running.clear(0)
+    } finally {
+      await cluster.kubectl('-n', namespace, 'delete', '-f', file)
+    }
+    return waits.join('\n')
+  }
+
+  test('a quota and a webhook that let the cluster make no pod are told', async () => {
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'no-pods' },
+      spec: { hard: { pods: '0' } },
+    }
+    expect(await waitUnder(quota)).toContain('exceeded quota: no-pods')
+    const webhook = {
+      name: 'refuses.example.com',
+      clientConfig: { url: 'https://127.0.0.1:9/' },
+      rules: [
+        { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' },
+      ],
+      namespaceSelector: { matchLabels: { refused: namespace } },
+      ...{ sideEffects: 'None', admissionReviewVersions: ['v1'], failurePolicy: 'Fail', timeoutSeconds: 2 },
+    }
+    await cluster.kubectl('label', 'namespace', namespace, `refused=${namespace}`)
+    const refusing = { kind: 'ValidatingWebhookConfiguration', metadata: { name: namespace }, webhooks: [webhook] }
+    const wait = await waitUnder({ apiVersion: 'admissionregistration.k8s.io/v1', ...refusing })
+    expect(wait).toContain('refuses.example.com')
+  })
+
   test('a namespace that does not exist is a bad command', async () => {
     const launched = await late.launch(specOf(['true'], { kubernetes: { ...POD, namespace: 'nowhere' } }), NO_CALLS)
     expect(launched).toMatchObject({ kind: 'bad-command', message: expect.stringContaining('"nowhere" not found') })

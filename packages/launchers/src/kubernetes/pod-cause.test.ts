@@ -48,6 +48,10 @@ describe('what waits', () => {
 
   test('a Job without a pod, and one that a queue holds back', () => {
     expect(state({})).toEqual({ kind: 'waiting', why: 'the Job waits for its pod' })
+    expect(state({ noPod: 'exceeded quota: gpus' })).toEqual({
+      kind: 'waiting',
+      why: 'the cluster makes no pod: exceeded quota: gpus',
+    })
     expect(state({ job: { ...job(), spec: { suspend: true } } })).toEqual({
       kind: 'waiting',
       why: 'the Job is held back in the queue team-a',

@@ -20,6 +20,8 @@ export interface Seen {
   readonly job: Job | null
   /** The attempt's only pod; null before there is one. */
   readonly pod: Pod | null
+  /** Why the cluster makes no pod, as far as it says so. */
+  readonly noPod?: string | undefined
   /** There was a pod and is none any more, or will be none. */
   readonly isPodGone: boolean
   /** Whether it is we who end the attempt; the last signal that was asked for then. */
@@ -85,9 +87,9 @@ export function podState(seen: Seen, limits: Limits): PodState {
   }
   if (pod === null) {
     const queue = limits.queue === undefined ? '' : ` in the queue ${limits.queue}`
-    return job?.spec.suspend === true
-      ? { kind: 'waiting', why: `the Job is held back${queue}` }
-      : { kind: 'waiting', why: 'the Job waits for its pod' }
+    if (job?.spec.suspend === true) return { kind: 'waiting', why: `the Job is held back${queue}` }
+    const why = seen.noPod === undefined ? 'the Job waits for its pod' : `the cluster makes no pod: ${seen.noPod}`
+    return { kind: 'waiting', why }
   }
   return waitingOrRunning(pod, seen.forMs, limits)
 }
