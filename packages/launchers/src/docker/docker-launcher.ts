@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container } from '@sweep/spec/document/sweep-document'
+import type { Environment } from '@sweep/spec/environment'
 import type { default as Docker, ImageInspectInfo } from 'dockerode'
 import type {
   AgentIdentity,
@@ -24,6 +25,7 @@ import {
 } from './container-options.ts'
 import { engineSays, isEngineAway, statusOf } from './engine-errors.ts'
 import { ImagePuller } from './image-puller.ts'
+import { registryLogin } from './registry-login.ts'
 import { RunningContainer } from './running-container.ts'
 
 const PING_MS = 3000
@@ -51,9 +53,10 @@ export class DockerLauncher implements Launcher {
   readonly #puller: ImagePuller
   #user: string | undefined
 
-  constructor(socketPath: string) {
+  /** @param env tells where the credentials for registries are, as to Docker's own command */
+  constructor(socketPath: string, env: Environment = {}) {
     this.#engine = connectEngine(socketPath)
-    this.#puller = new ImagePuller(this.#engine)
+    this.#puller = new ImagePuller(this.#engine, (image) => registryLogin(image, env))
   }
 
   async unavailable(): Promise<string | undefined> {
