@@ -11,7 +11,7 @@ import { JobRemoval } from './job-removal.ts'
 import { type KubeClient, KubeError } from './kube-client.ts'
 import { LogFollower } from './log-follower.ts'
 import { Job, type Pod } from './objects.ts'
-import { hasEnded, type PodState, podState, startOf, stateKey } from './pod-cause.ts'
+import { hasEnded, type PodState, podState, pullError, startOf, stateKey } from './pod-cause.ts'
 import { podOfLog } from './run-log.ts'
 
 /** What passes or does not by time alone is looked at this often. */
@@ -60,6 +60,7 @@ export class KubernetesRun implements Running, Watcher {
   #job: Job | null | undefined
   #pod: Pod | null = null
   #noPod: string | undefined
+  #pullError: string | undefined
   #askedWhyAt = performance.now()
   #isPodGone = false
   #endedBy: 'SIGTERM' | 'SIGKILL' | null = null
@@ -154,8 +155,13 @@ export class KubernetesRun implements Running, Watcher {
       this.#stateSince = performance.now()
     }
     const forMs = performance.now() - this.#stateSince
-    const [pod, noPod, isPodGone, endedBy] = [this.#pod, this.#noPod, this.#isPodGone, this.#endedBy]
-    const state = podState({ job: this.#job, pod, noPod, isPodGone, endedBy, forMs }, limitsOf(this.#job))
+    const pod = this.#pod
+    this.#pullError = pullError(pod) ?? this.#pullError
+    const why = { noPod: this.#noPod, pullError: this.#pullError }
+    const state = podState(
+      { job: this.#job, pod, ...why, isPodGone: this.#isPodGone, endedBy: this.#endedBy, forMs },
+      limitsOf(this.#job),
+    )
     if (pod === null && state.kind === 'waiting' && performance.now() - this.#askedWhyAt >= ASK_WHY_MS) {
       void this.#askWhyNoPod()
     }
