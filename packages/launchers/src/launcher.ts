@@ -20,6 +20,8 @@ export interface LaunchSpec {
   /** Absolute folder on this host: where the program starts unless the container says otherwise. */
   readonly cwd: string
   /** The whole environment of the program; a container adds that of its image. */
+  /** Of a remote launcher: the folder on this host with the code that is to be brought to the program, where any is. */
+  readonly codeFolder?: string | undefined
   readonly env: Readonly<Record<string, string>>
   readonly params: Config
   /** Absolute folder on this host with everything the program reads and writes for us. */

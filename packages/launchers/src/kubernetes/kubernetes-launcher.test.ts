@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -89,6 +89,21 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     expect((await running.exited).code).toBe(0)
     expect(output(given)).toBe(`${odd}|${odd}|secret$$|{"lr":0.1}{"lr":0.1}`)
     expect(await running.clear(0)).toBe(0)
+  })
+
+  test('code is brought to the program, which starts in its folder', async () => {
+    const codeFolder = mkdtempSync(join(folder, 'code-'))
+    mkdirSync(join(codeFolder, 'lib'))
+    writeFileSync(join(codeFolder, 'lib', 'é $(HOME).sh'), 'echo from lib')
+    writeFileSync(join(codeFolder, 'run.sh'), '#!/bin/sh\npwd; . "lib/é $(printf "\\044(HOME)").sh"', { mode: 0o755 })
+    const given = specOf(['./run.sh'], { codeFolder })
+    const running = await startedBy(late, given)
+    expect((await running.exited).code).toBe(0)
+    expect(output(given)).toBe('/sweep/code\nfrom lib\n')
+    await running.clear(0)
+    writeFileSync(join(codeFolder, 'data'), Buffer.alloc(1024 * 1024))
+    const launched = await late.launch(specOf(['./run.sh'], { codeFolder }), NO_CALLS)
+    expect(launched).toMatchObject({ kind: 'bad-command', message: expect.stringContaining('.sweepignore') })
   })
 
   test('reports in the output become metrics.jsonl, and the rest is the log', async () => {
@@ -228,8 +243,9 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
       message: 'The pod was deleted by somebody else than this agent.',
     })
     await running.clear(0)
-    await expect.poll(() => podsOf(running), { timeout: 60_000 }).toEqual([])
-  })
+    // A kubelet that was just making that pod takes its time to take it away.
+    await expect.poll(() => podsOf(running), { timeout: 120_000 }).toEqual([])
+  }, 150_000)
 
   test('what other agents of the namespace started is found by its attempt and claim, and can be ended', async () => {
     const given = specOf(['sleep', '100'], { agent: { id: `lost${process.pid}`, home: folder } })

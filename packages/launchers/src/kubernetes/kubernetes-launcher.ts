@@ -19,6 +19,7 @@ import { clusterGpus } from './cluster-gpus.ts'
 import { ClusterView } from './cluster-view.ts'
 import {
   ATTEMPT_ANNOTATION,
+  codeSecretManifest,
   jobManifest,
   jobName,
   LABELS,
@@ -31,6 +32,7 @@ import { type KubeClient, KubeError } from './kube-client.ts'
 import { KubernetesRun } from './kubernetes-run.ts'
 import { namespacesOf, rememberNamespace } from './namespaces.ts'
 import { Job } from './objects.ts'
+import { type CodeFile, CodeTooLarge, readCode } from './read-code.ts'
 import { readSdk } from './read-sdk.ts'
 
 /** An API server that is restarted is back in less; after this the attempt is given to another agent. */
@@ -93,10 +95,14 @@ export class KubernetesLauncher implements Launcher {
       const files = readFiles(spec)
       // Before there is anything to forget.
       rememberNamespace(spec.agent.home, namespace)
-      const job = await this.#insist(calls, () => this.#makeJob(spec, pod, namespace))
+      const job = await this.#insist(calls, () => this.#makeJob(spec, pod, namespace, files.code))
       place = placeOfJob(job, spec.agent.id)
-      const secret = secretManifest(spec, files, job.metadata.uid)
-      await this.#insist(calls, () => this.#make(`/api/v1/namespaces/${namespace}/secrets`, secret))
+      const { uid } = job.metadata
+      const secrets = [secretManifest(spec, files, uid)]
+      if (files.code !== undefined) secrets.push(codeSecretManifest(spec, files.code, uid))
+      for (const secret of secrets) {
+        await this.#insist(calls, () => this.#make(`/api/v1/namespaces/${namespace}/secrets`, secret))
+      }
       if (calls.aborted.aborted) throw new Aborted()
       const record = { id: spec.id, place, outputPath: spec.outputPath, exitPath: spec.exitPath }
       return { kind: 'started', running: new KubernetesRun(this.#deps(place), record, calls, job) }
@@ -142,8 +148,13 @@ export class KubernetesLauncher implements Launcher {
     return Jobs.parse(await this.#client.call('GET', jobsPath(namespace), { query: { labelSelector } })).items
   }
 
-  async #makeJob(spec: LaunchSpec, pod: KubernetesPod, namespace: string): Promise<Job> {
-    const manifest = jobManifest(spec, pod, await this.#serverVersion())
+  async #makeJob(
+    spec: LaunchSpec,
+    pod: KubernetesPod,
+    namespace: string,
+    code: readonly CodeFile[] | undefined,
+  ): Promise<Job> {
+    const manifest = jobManifest(spec, pod, await this.#serverVersion(), code)
     const name = jobName(spec.id, spec.labels.epoch)
     return Job.parse(
       (await this.#make(jobsPath(namespace), manifest)) ??
@@ -189,7 +200,8 @@ export class KubernetesLauncher implements Launcher {
 
   #explain(error: unknown, namespace: string): Launched {
     if (error instanceof Aborted) return { kind: 'aborted' }
-    if (error instanceof TooLong) return { kind: 'bad-command', message: error.message }
+    if (error instanceof TooLong || error instanceof CodeTooLarge)
+      return { kind: 'bad-command', message: error.message }
     if (!(error instanceof KubeError)) return { kind: 'node-fault', message: (error as Error).message }
     if (error.isPassing) return { kind: 'node-fault', message: error.message }
     const hint =
@@ -224,10 +236,14 @@ function placeOfJob({ metadata: { name, namespace, uid } }: Job, agent: string):
   return { kind: 'kubernetes', namespace, name, uid, agent }
 }
 
-function readFiles({ runFolder, sdkFolder }: LaunchSpec) {
+function readFiles({ codeFolder, runFolder, sdkFolder }: LaunchSpec) {
   const params = readFileSync(join(runFolder, 'params.json'), 'utf8')
   if (Buffer.byteLength(params) > MOST_FILE_BYTES / 2) {
     throw new TooLong('The parameters are too long for a Secret of Kubernetes: at most 512 KiB of JSON.')
   }
-  return { params, sdk: sdkFolder === undefined ? undefined : readSdk(sdkFolder) }
+  return {
+    params,
+    sdk: sdkFolder === undefined ? undefined : readSdk(sdkFolder),
+    code: codeFolder === undefined ? undefined : readCode(codeFolder),
+  }
 }

@@ -21,11 +21,13 @@ let server: Server
 let readings: { status: number; text: string }[]
 /** The uid of the pod of that name; undefined where there is none. */
 let uid: string | undefined
+let isDeleted: boolean
 let asked: string[]
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sweep-log-'))
   asked = []
   uid = 'u1'
+  isDeleted = false
   server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? '', 'http://x')
     asked.push(pathname)
@@ -34,7 +36,9 @@ beforeEach(async () => {
       response.writeHead(status).end(text)
       return
     }
-    const body = uid === undefined ? { code: 404, reason: 'NotFound' } : { ...POD, metadata: { ...POD.metadata, uid } }
+    const deleted = isDeleted ? { deletionTimestamp: '2026-01-01T00:00:09Z' } : {}
+    const pod = { ...POD, metadata: { ...POD.metadata, uid, ...deleted } }
+    const body = uid === undefined ? { code: 404, reason: 'NotFound' } : pod
     response.writeHead(uid === undefined ? 404 : 200).end(JSON.stringify(body))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -60,6 +64,16 @@ test('a kubelet that was just started and knows no pod yet is asked again', asyn
   await expect.poll(() => asked.filter((path) => path.endsWith('/log')).length).toBeGreaterThan(2)
   await follower.finish(10_000)
   expect(readFileSync(join(folder, 'output.log'), 'utf8')).toBe('one\ntwo\n')
+})
+
+test('the log of a pod that is being deleted is waited for until its program has ended', async () => {
+  readings = [NO_POD]
+  isDeleted = true
+  const follower = follow()
+  await expect.poll(() => asked.filter((path) => path.endsWith('/log')).length).toBeGreaterThan(2)
+  const started = performance.now()
+  await follower.finish(60_000)
+  expect(performance.now() - started).toBeLessThan(30_000)
 })
 
 test.each([

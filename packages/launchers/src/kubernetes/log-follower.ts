@@ -81,10 +81,11 @@ export class LogFollower {
   async #isGone(error: unknown, isLast: boolean): Promise<boolean> {
     if (!(error instanceof KubeError)) return false
     if (error.status !== 404) return error.status === 400 && isLast
-    // A kubelet that has just been started knows no pods yet, and says of each that there is none.
+    // A kubelet that has just been started knows no pods yet, and says of each that there is none; so does one that has
+    // removed the containers of a pod that is being deleted.
     try {
-      const pod = Pod.parse(await this.#client.call('GET', this.#path, { signal: this.#closed.signal }))
-      return pod.metadata.uid !== this.#uid
+      const { metadata } = Pod.parse(await this.#client.call('GET', this.#path, { signal: this.#closed.signal }))
+      return metadata.uid !== this.#uid || (isLast && metadata.deletionTimestamp !== undefined)
     } catch (cause) {
       return cause instanceof KubeError && cause.status === 404
     }
