@@ -1,4 +1,7 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
 import { Pod } from '@sweep/launchers/kubernetes/objects'
@@ -82,31 +85,21 @@ describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, ()
       onListed: () => undefined,
       onTrouble: () => undefined,
     })
+    // The network small, so that plain Python is fast enough: the image has no NumPy.
+    const source = readFileSync(join(ROOT, 'sweeps', 'digits', 'sweep.yaml'), 'utf8')
+      .replace('min: 16', 'min: 8')
+      .replace('max: 64', 'max: 16')
+    const pod = `kubernetes: {image: "${DIGITS}", namespace: ${namespace}}`
     const id = await createSweep(
       server,
-      `
-program: train.py
-method: random
-seed: 3
-metric: {name: val_accuracy, goal: maximize}
-budget: {trials: 12}
-early_terminate: {type: asha, min_resource: 1, max_resource: 9, reduction_factor: 3}
-parameters:
-  lr: {distribution: log_uniform_values, min: 1e-4, max: 1.0}
-  batch_size: {values: [32, 128]}
-  hidden: {value: 8}
-  epochs: {value: 9}
-resources: {gpus: 1}
-launcher: kubernetes
-kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
-`,
+      `${source}\nresources: {gpus: 1}\nlauncher: kubernetes\n${pod}\ngrace_period: 5s\n`,
     )
-    const { trials } = await finished(server, id, 150_000)
+    const { trials } = await finished(server, id, 280_000)
     pods.close()
     expect(trials).toMatchObject({ failed: 0, cancelled: 0 })
-    expect(trials.completed + trials.pruned).toBe(12)
-    expect(trials.pruned).toBeGreaterThanOrEqual(3)
-    expect([most, alive.size, gone.size]).toEqual([4, 0, 12])
+    expect(trials.completed + trials.pruned).toBe(30)
+    expect(trials.pruned).toBeGreaterThan(10)
+    expect([most, alive.size, gone.size]).toEqual([4, 0, 30])
     for (const fact of await allFacts(server, id)) {
       if (fact.kind !== 'stop-asked') continue
       const attempt = `${id}-${fact.trial}-${fact.attempt}`
@@ -118,11 +111,11 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
         `/sweeps/${id}/trials/${number}/metrics?name=val_loss`,
       )
       const reported = stored.series[0]?.steps ?? []
-      expect(reported).toEqual(numbers(state === 'completed' ? 9 : reported.length))
+      expect(reported).toEqual(numbers(state === 'completed' ? 27 : reported.length))
     }
     await expectConsistent(server, [id])
     await nothingLeft()
-  }, 200_000)
+  }, 300_000)
 
   test('an agent that is killed while four Jobs run finds them again; nothing is lost or runs twice', async () => {
     const id = await createSweep(server, `${steps(100)}budget: {trials: 4}\n`)
@@ -151,6 +144,87 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     await nothingLeft()
   }, 240_000)
 
+  test('a kubelet that is silent for 30 s is waited for; what does not tolerate that runs elsewhere, once to its end', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-kubelet-'))
+    const linesOf = (id: string) =>
+      readFileSync(join(folder, 'log'), 'utf8')
+        .split('\n')
+        .filter((line) => line.includes(id))
+        .sort()
+    // The cluster itself waits for 60 s, and ends no program of a node that does not answer: a first attempt is long.
+    const silent = 'key: node.kubernetes.io/unreachable, operator: Exists, effect: NoExecute'
+    const program = (first: number) =>
+      `case $SWEEP_ATTEMPT in *-1-1) n=${first};; *-2-1) n=400;; *) n=20;; esac; echo start $SWEEP_ATTEMPT >>/host/log; i=0; ` +
+      'while [ $i -lt $n ]; do i=$((i+1)); echo step=$i val_loss=$PARAM_x$i; sleep 0.1; done; echo end $SWEEP_ATTEMPT >>/host/log'
+    const logged = (first: number, toleratedS: number) => `
+method: random
+metric: {name: val_loss, goal: minimize}
+parameters: {x: {min: 0.0, max: 1.0}}
+command: [sh, -c, '${program(first)}']
+launcher: kubernetes
+kubernetes:
+  image: "${BUSYBOX}"
+  namespace: ${namespace}
+  template:
+    spec:
+      containers: [{volumeMounts: [{name: host, mountPath: /host}]}]
+      volumes: [{name: host, hostPath: {path: ${folder}}}]
+      tolerations: [{${silent}, tolerationSeconds: ${toleratedS}}]
+grace_period: 2s
+`
+    const patient = await createSweep(server, `${logged(200, 60)}budget: {trials: 2}\n`)
+    const impatient = await createSweep(server, `${logged(6000, 2)}budget: {trials: 1}\n`)
+    const running = [[patient, 1] as const, [patient, 2] as const, [impatient, 1] as const]
+    await waitFor(async () => {
+      const seen = await Promise.all(running.map(([id, trial]) => stepsOf(id, trial).catch(() => [])))
+      return seen.every((reported) => reported.length > 5)
+    })
+    await cluster.control('kubelet-stop')
+    try {
+      const isLost = async () => (await getTrial(server, impatient, 1)).attemptList[0]?.cause === 'node-fault'
+      await Promise.all([sleep(30_000), waitFor(isLost)])
+    } finally {
+      await cluster.control('kubelet-start')
+    }
+    expect(await finished(server, patient)).toMatchObject({ trials: { completed: 2 } })
+    expect(await finished(server, impatient)).toMatchObject({ trials: { completed: 1 } })
+    // One of them ended while nobody could tell.
+    for (const trial of [1, 2]) expect(await stepsOf(patient, trial)).toEqual(numbers(200 * trial))
+    await nothingLeft()
+    const [a, b] = [1, 2].map((trial) => `${patient}-${trial}-1`)
+    expect(linesOf(patient)).toEqual([`end ${a}`, `end ${b}`, `start ${a}`, `start ${b}`])
+    const [first, second] = [1, 2].map((attempt) => `${impatient}-1-${attempt}`)
+    expect(linesOf(impatient)).toEqual([`end ${second}`, `start ${first}`, `start ${second}`])
+    await expectConsistent(server, [patient, impatient])
+    rmSync(folder, { recursive: true })
+  }, 240_000)
+
+  test('the Jobs of an agent whose host and home are lost are ended by another, and no living one', async () => {
+    const lost = await TestAgent.start(server, {
+      ...{ name: 'lost', slots: 1, queue: 'lost' },
+      env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
+    })
+    // Both look at the same namespace, and both sweeps run at the time of each look.
+    const living = await createSweep(server, `${steps(350)}budget: {trials: 1}\n`)
+    const id = await createSweep(server, `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`)
+    await waitFor(async () => {
+      const seen = await Promise.all([living, id].map((one) => stepsOf(one, 1).catch(() => [])))
+      return seen.every((reported) => reported.length > 0)
+    })
+    const jobsOf = (one: string) => cluster.names('jobs', '-l', `sweep-hpo/sweep=${one}`)
+    const [job = 'none'] = await jobsOf(id)
+    await lost.vanish()
+    await expect.poll(() => jobsOf(id), { timeout: 60_000, interval: 500 }).toEqual([])
+    expect(agent.output).toContain('leftovers of lost agents ended')
+    expect(job).toContain(id)
+    expect((await getTrial(server, id, 1)).attemptList[0]?.cause).toBe('lost')
+    await server.call('POST', `/sweeps/${id}/cancel`)
+    expect(await finished(server, living)).toMatchObject({ trials: { completed: 1 } })
+    expect((await getTrial(server, living, 1)).attemptList).toHaveLength(1)
+    await expectConsistent(server, [id, living])
+    await nothingLeft()
+  }, 240_000)
+
   test('what a pod waits for can be asked, and an image that does not exist ends its trial', async () => {
     const id = await createSweep(
       server,
@@ -165,6 +239,18 @@ kubernetes: {image: "${DIGITS}", namespace: ${namespace}}
     const { attemptList } = await getTrial(server, id, 1)
     expect(attemptList.map(({ cause }) => cause)).toEqual(['bad-command'])
     expect(attemptList[0]?.message).toContain(MISSING)
+
+    await cluster.kubectl('-n', namespace, 'create', 'quota', 'no-pods', '--hard=pods=0')
+    try {
+      const refused = await createSweep(server, `${steps(5)}budget: {trials: 1}\n`)
+      await waitFor(async () => {
+        const { stdout } = await sweep(['why', `${refused}/1`], { env: environment })
+        return stdout.includes('exceeded quota: no-pods')
+      }, 40_000)
+      await server.call('POST', `/sweeps/${refused}/cancel`)
+    } finally {
+      await cluster.kubectl('-n', namespace, 'delete', 'quota', 'no-pods')
+    }
     await nothingLeft()
   }, 240_000)
 

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { chmod, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -70,6 +71,14 @@ export class TestAgent {
 
   async kill(): Promise<void> {
     await this.signal('SIGKILL')
+  }
+
+  /** As when its host is lost: the agent ends with the reaper that would clean up after it, and nothing of its home is left. */
+  async vanish(): Promise<void> {
+    const reapers = readFileSync(`/proc/${this.pid}/task/${this.pid}/children`, 'utf8').split(' ').filter(Boolean)
+    for (const reaper of reapers) process.kill(Number(reaper), 'SIGKILL')
+    await this.kill()
+    await this.remove()
   }
 
   /** SIGTERM: the agent drains and exits. */

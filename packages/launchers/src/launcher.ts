@@ -20,6 +20,8 @@ export interface LaunchSpec {
   /** Absolute folder on this host: where the program starts unless the container says otherwise. */
   readonly cwd: string
   /** The whole environment of the program; a container adds that of its image. */
+  /** Of a remote launcher: the folder on this host with the code that is to be brought to the program, where any is. */
+  readonly codeFolder?: string | undefined
   readonly env: Readonly<Record<string, string>>
   readonly params: Config
   /** Absolute folder on this host with everything the program reads and writes for us. */
@@ -119,6 +121,16 @@ export interface LaunchCalls {
   readonly aborted: AbortSignal
 }
 
+/** What an agent has started in a place that others see too. */
+export interface Leftover {
+  /** Of the attempt. */
+  readonly id: string
+  /** Of the claim under which it was started. */
+  readonly epoch: number
+  /** Ends and removes it. */
+  end(): Promise<void>
+}
+
 /** What an attempt has used of its host. */
 export interface Usage {
   /** CPU time since the attempt began. */
@@ -149,6 +161,11 @@ export interface Launcher {
    * @returns ids of the attempts that were ended
    */
   endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<readonly string[]>
+  /**
+   * What agents other than this one have started in the places that it uses itself, dead or alive. Absent where nothing
+   * outlives its agent by long.
+   */
+  ofOthers?(agent: AgentIdentity): Promise<readonly Leftover[]>
   /** Where the place itself counts what is used; without it the agent looks at the processes of its host. */
   usage?(running: Running): Promise<Usage | undefined>
 }

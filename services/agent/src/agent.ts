@@ -18,6 +18,7 @@ import type { AgentLaunchers } from './make-launchers.ts'
 import { AgentMonitoring } from './monitoring.ts'
 import { Reporter } from './report/reporter.ts'
 import { AttemptRun } from './run/attempt-run.ts'
+import { LeftoverWatch } from './run/leftover-watch.ts'
 import type { RunContext } from './run/run-context.ts'
 import { RunTable } from './run/run-table.ts'
 import { DRAIN_MS } from './run/stop-plan.ts'
@@ -50,6 +51,7 @@ export class Agent implements AgentHandle {
   readonly #sampler: Sampler
   readonly #uploads: Uploads
   readonly #janitor: RunJanitor
+  readonly #leftovers: LeftoverWatch
   readonly #context: RunContext
   readonly #runs = new RunTable()
   readonly #settleReady: { resolve: (id: string) => void; reject: (error: unknown) => void }
@@ -101,7 +103,10 @@ export class Agent implements AgentHandle {
         this.#settleReady.reject(error)
         this.#close()
       },
-      onLease: (leaseMs) => this.#reaper?.leaseGranted(leaseMs),
+      onLease: (leaseMs) => {
+        this.#reaper?.leaseGranted(leaseMs)
+        this.#leftovers.onContact(leaseMs)
+      },
       onCutOff: (leftMs) => this.#onCutOff(leftMs),
       onStatus: (status) => this.#runs.get(status.attemptId)?.onStatus(status),
       onStop: ({ attemptId, epoch, reason, verdict }) => {
@@ -134,6 +139,8 @@ export class Agent implements AgentHandle {
       restoring: () => this.#runs.all.flatMap(({ assignment: { restore } }) => restore ?? []),
       free: (attempts) => this.#link.api.freeRuns(attempts),
     })
+    const agent = { id: home.id, home: home.path }
+    this.#leftovers = new LeftoverWatch({ ...common, agent, launchers: launchers.all, steady })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
     this.#context = {
       home,

@@ -9,6 +9,7 @@ import {
   Claim,
   type Ended,
   Heartbeat,
+  Leftovers,
   type Point,
   RegisterAgent,
   Reports,
@@ -199,6 +200,10 @@ export class FakeServer {
           drain: false,
           attempts: heartbeat.attempts.map((one) => this.#status(one.attemptId, one.epoch)),
         })
+      }
+      case 'leftovers': {
+        const { attempts } = Leftovers.parse(body)
+        return reply(200, { attempts: attempts.filter(({ attemptId }) => this.attempts.get(attemptId)?.ended) })
       }
       case 'stream':
         response.writeHead(200, { 'content-type': 'text/event-stream' })

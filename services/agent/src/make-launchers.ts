@@ -33,7 +33,7 @@ const MAKERS: Readonly<Record<(typeof LAUNCHERS)[number], Make>> = {
     if (!isInUse && !existsSync(socket)) return `there is no ${socket}`
     // Its client takes a while to load, and an agent without an engine can do without.
     const { DockerLauncher } = await import('@sweep/launchers/docker/docker-launcher')
-    return new DockerLauncher(socket)
+    return new DockerLauncher(socket, env)
   },
   kubernetes: async ({ kubeconfig, kubernetesNamespace, launchers }, isInUse, { clock, log }) => {
     // Whoever has a kubeconfig does not have an agent for that cluster yet.

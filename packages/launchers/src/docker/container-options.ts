@@ -4,9 +4,10 @@ import type { ContainerCreateOptions, MountSettings } from 'dockerode'
 import { forgetServer } from '../forget-server.ts'
 import type { BoundGpu, LaunchSpec } from '../launcher.ts'
 
-/** What our containers are found by again: the agent's id, and the attempt's. */
+/** What our containers are found by again: the agent's id, the attempt's, and the claim's. */
 export const AGENT_LABEL = 'sweep.agent'
 export const ATTEMPT_LABEL = 'sweep.attempt-id'
+export const EPOCH_LABEL = 'sweep.epoch'
 
 /** Docker gives 64 MB, and data loaders that hand batches over in shared memory die of that. */
 const SHM_BYTES = 1024 ** 3
@@ -45,7 +46,7 @@ export function containerOptions(spec: LaunchSpec, facts: ContainerFacts): Conta
       'sweep.id': sweep,
       'sweep.trial': String(trial),
       'sweep.attempt': String(attempt),
-      'sweep.epoch': String(epoch),
+      [EPOCH_LABEL]: String(epoch),
     },
     HostConfig: {
       // As the first process a program would be deaf to every signal that it does not handle, and reap no orphans.

@@ -54,6 +54,21 @@ describe.skipIf(!isHere)(isHere ? 'with an engine' : WITHOUT_DOCKER, () => {
     return launched
   }
 
+  test('what other agents of the engine started is found by its attempt and claim, and can be ended', async () => {
+    const given = spec(['sleep', '300'], { agent: { id: `lost${process.pid}`, home: '/lost' } })
+    const running = await startedBy(launcher, { ...given, labels: { ...given.labels, epoch: 7 } })
+    const mine = spec(['sleep', '300'])
+    const own = await startedBy(launcher, mine)
+    const found = (await launcher.ofOthers?.(mine.agent)) ?? []
+    expect(found.map(({ id }) => id)).not.toContain(mine.id)
+    const lost = found.find(({ id }) => id === given.id)
+    expect(lost?.epoch).toBe(7)
+    await lost?.end()
+    expect(containersWith(`sweep.attempt-id=${given.id}`)).toEqual([])
+    expect(containersWith(`sweep.attempt-id=${mine.id}`)).toHaveLength(1)
+    await Promise.all([running.clear(0), own.clear(0)])
+  })
+
   test('the program is in the sweep’s folder, and what it writes in the run folder is ours', async () => {
     const given = spec(['sh', '-c', 'pwd; echo 1 >"$SWEEP_RUN_DIR/made"; stat -c %u:%g "$SWEEP_RUN_DIR/made"'])
     await run({ ...given, env: { SWEEP_RUN_DIR: given.runFolder } })

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container } from '@sweep/spec/document/sweep-document'
+import type { Environment } from '@sweep/spec/environment'
 import type { default as Docker, ImageInspectInfo } from 'dockerode'
 import type {
   AgentIdentity,
@@ -9,13 +10,22 @@ import type {
   Launcher,
   LaunchRecord,
   LaunchSpec,
+  Leftover,
   Running,
   Usage,
 } from '../launcher.ts'
 import { connectEngine } from './connect-engine.ts'
-import { AGENT_LABEL, ATTEMPT_LABEL, containerName, containerOptions, mountSources } from './container-options.ts'
+import {
+  AGENT_LABEL,
+  ATTEMPT_LABEL,
+  containerName,
+  containerOptions,
+  EPOCH_LABEL,
+  mountSources,
+} from './container-options.ts'
 import { engineSays, isEngineAway, statusOf } from './engine-errors.ts'
 import { ImagePuller } from './image-puller.ts'
+import { registryLogin } from './registry-login.ts'
 import { RunningContainer } from './running-container.ts'
 
 const PING_MS = 3000
@@ -43,9 +53,10 @@ export class DockerLauncher implements Launcher {
   readonly #puller: ImagePuller
   #user: string | undefined
 
-  constructor(socketPath: string) {
+  /** @param env tells where the credentials for registries are, as to Docker's own command */
+  constructor(socketPath: string, env: Environment = {}) {
     this.#engine = connectEngine(socketPath)
-    this.#puller = new ImagePuller(this.#engine)
+    this.#puller = new ImagePuller(this.#engine, (image) => registryLogin(image, env))
   }
 
   async unavailable(): Promise<string | undefined> {
@@ -90,6 +101,17 @@ export class DockerLauncher implements Launcher {
       ended.push(id)
     }
     return ended
+  }
+
+  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+    const containers = await this.#engine.listContainers({ all: true, filters: { label: [AGENT_LABEL] } })
+    return containers
+      .filter(({ Labels }) => Labels[AGENT_LABEL] !== agent.id)
+      .map(({ Id, Labels }) => ({
+        id: Labels[ATTEMPT_LABEL] ?? '',
+        epoch: Number(Labels[EPOCH_LABEL]),
+        end: () => removeContainer(this.#engine, Id),
+      }))
   }
 
   async usage({ place }: Running): Promise<Usage | undefined> {

@@ -2,6 +2,7 @@ import type Docker from 'dockerode'
 import type { Launched } from '../launcher.ts'
 import { engineSays, isEngineAway, statusOf } from './engine-errors.ts'
 import { type PullEvent, PullProgress } from './pull-progress.ts'
+import type { Login } from './registry-login.ts'
 
 /** A pull of which nothing was heard for this long is given up. */
 const STALLED_MS = 300_000
@@ -9,7 +10,9 @@ const TELL_EVERY_MS = 1000
 
 /** What registries and the engine say of an image that will not be there next time either. */
 const NO_SUCH_IMAGE =
-  /not found|manifest unknown|does not exist|access denied|denied:|unauthorized|authentication required|invalid reference/i
+  /not found|manifest unknown|does not exist|access denied|denied:|unauthorized|authentication required|no basic auth credentials|invalid reference/i
+/** And of one that they would give to somebody else. */
+const REFUSED = /denied|unauthorized|authentication required|no basic auth credentials/i
 
 export type Pulled = { readonly kind: 'pulled' } | Extract<Launched, { kind: 'bad-command' | 'node-fault' }>
 
@@ -21,10 +24,12 @@ interface Pull {
 /** Pulls images, each once at a time however many attempts wait for it. */
 export class ImagePuller {
   readonly #engine: Docker
+  readonly #loginFor: (image: string) => Promise<Login>
   readonly #pulls = new Map<string, Pull>()
 
-  constructor(engine: Docker) {
+  constructor(engine: Docker, loginFor: (image: string) => Promise<Login>) {
     this.#engine = engine
+    this.#loginFor = loginFor
   }
 
   /** @throws what the socket says when the engine is away */
@@ -50,17 +55,16 @@ export class ImagePuller {
   }
 
   async #pull(image: string, tell: (text: string) => void): Promise<Pulled> {
-    // Whoever waits for it is added to the listeners first.
-    await Promise.resolve()
+    const login = await this.#loginFor(image)
     const progress = new PullProgress(image)
     tell(progress.text)
     try {
-      const stream = await this.#engine.pull(image)
+      const stream = await this.#engine.createImage(login.auth ?? {}, nameOf(image))
       await this.#follow(stream as NodeJS.ReadableStream & { destroy(error: Error): void }, progress, tell)
       return { kind: 'pulled' }
     } catch (error) {
       if (isEngineAway(error)) throw error
-      return pullFailure(image, error)
+      return pullFailure(image, login, error)
     }
   }
 
@@ -92,12 +96,26 @@ export class ImagePuller {
   }
 }
 
-function pullFailure(image: string, error: unknown): Pulled {
+/** Without a tag the engine would pull all there are. */
+function nameOf(image: string): { fromImage: string; tag?: string } {
+  const hasTag = image.includes('@') || image.lastIndexOf(':') > image.lastIndexOf('/')
+  return hasTag ? { fromImage: image } : { fromImage: image, tag: 'latest' }
+}
+
+function pullFailure(image: string, login: Login, error: unknown): Pulled {
   const said = engineSays(error)
   const message = `The image ${image} can't be pulled: ${said}.`
   if (statusOf(error) === 400 || NO_SUCH_IMAGE.test(said)) {
-    const hint = `Check its name and tag, or pull it once on this host (\`docker pull ${image}\`).`
+    const hint = REFUSED.test(said) ? hintOf(login) : `Check its name and tag.`
     return { kind: 'bad-command', message: `${message} ${hint}` }
   }
   return { kind: 'node-fault', message }
+}
+
+/** Registries say the same of an image that does not exist and of one that is not for us. */
+function hintOf({ auth, from, registry }: Login): string {
+  const again = `\`${`docker login ${registry}`.trimEnd()}\` as the agent's user`
+  if (auth === undefined) return `It was asked for without credentials: ${from}. Check its name, or use ${again}.`
+  const who = 'username' in auth ? `The credentials of ${auth.username}` : 'The token'
+  return `${who} from ${from} were sent. Check its name, or log in anew with ${again}.`
 }

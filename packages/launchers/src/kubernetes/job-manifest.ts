@@ -3,8 +3,10 @@ import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import type { Json } from '@sweep/spec/number'
 import { forgetServer } from '../forget-server.ts'
 import type { LaunchSpec } from '../launcher.ts'
+import { CODE_MOUNT, codeData, codeSecretName, codeVolume, POD_CODE_FOLDER } from './code-volume.ts'
 import type { Job } from './objects.ts'
 import type { Limits } from './pod-cause.ts'
+import type { CodeFile } from './read-code.ts'
 import type { SdkFiles } from './read-sdk.ts'
 
 export type Manifest = { readonly [key: string]: Json }
@@ -72,8 +74,14 @@ export function labelValue(text: string): string {
 /**
  * The Kubernetes Job of one attempt. What the sweep's template says stands, except for what makes it this attempt: the
  * command, its environment, and that it runs once.
+ * @param code what is brought to it, in a Secret of its own (`codeSecretManifest`); absent: the image has it
  */
-export function jobManifest(spec: LaunchSpec, pod: KubernetesPod, server: ServerVersion): Manifest {
+export function jobManifest(
+  spec: LaunchSpec,
+  pod: KubernetesPod,
+  server: ServerVersion,
+  code?: readonly CodeFile[],
+): Manifest {
   const { labels, name } = identity(spec)
   const annotations = { [ATTEMPT_ANNOTATION]: spec.id, [HOME_ANNOTATION]: spec.agent.home }
   const { metadata = {}, spec: template = {} } = pod.template ?? {}
@@ -96,7 +104,7 @@ export function jobManifest(spec: LaunchSpec, pod: KubernetesPod, server: Server
           labels: { ...metadata.labels, ...labels },
           annotations: { ...metadata.annotations, ...annotations },
         },
-        spec: podSpec(spec, pod, template as Manifest, name),
+        spec: podSpec(spec, pod, template as Manifest, name, code),
       },
     },
   }
@@ -107,18 +115,32 @@ export function jobManifest(spec: LaunchSpec, pod: KubernetesPod, server: Server
  * @param owner uid of the Job
  */
 export function secretManifest(spec: LaunchSpec, files: JobFiles, owner: string): Manifest {
-  const { labels, name } = identity(spec)
   const data = {
     'params.json': files.params,
     ...(files.sdk === undefined ? {} : { 'sweep.py': files.sdk.sweep }),
     ...(files.sdk?.tracking === undefined ? {} : { [TRACKING_FILE]: files.sdk.tracking }),
     ...(spec.env['SWEEP_TOKEN'] === undefined ? {} : { token: spec.env['SWEEP_TOKEN'] }),
   }
+  return ownedSecret(spec, identity(spec).name, data, owner)
+}
+
+/** The code that the pod of a Job mounts, likewise. */
+export function codeSecretManifest(spec: LaunchSpec, code: readonly CodeFile[], owner: string): Manifest {
+  return ownedSecret(spec, codeSecretName(identity(spec).name), codeData(code), owner)
+}
+
+function ownedSecret(
+  spec: LaunchSpec,
+  secret: string,
+  data: Readonly<Record<string, string | Buffer>>,
+  owner: string,
+): Manifest {
+  const { labels, name } = identity(spec)
   return {
     apiVersion: 'v1',
     kind: 'Secret',
     metadata: {
-      name,
+      name: secret,
       labels,
       ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name, uid: owner, controller: true }],
     },
@@ -153,7 +175,13 @@ function oncePolicy({ major, minor }: ServerVersion): Manifest {
   return { podFailurePolicy: { rules: [{ action: 'FailJob', onPodConditions }] } }
 }
 
-function podSpec(spec: LaunchSpec, pod: KubernetesPod, template: Manifest, secret: string): Manifest {
+function podSpec(
+  spec: LaunchSpec,
+  pod: KubernetesPod,
+  template: Manifest,
+  secret: string,
+  code: readonly CodeFile[] | undefined,
+): Manifest {
   const { containers, volumes, tolerations, ...rest } = template
   const [training = {}, ...others] = list(containers)
   const tolerated = list(tolerations)
@@ -174,16 +202,24 @@ function podSpec(spec: LaunchSpec, pod: KubernetesPod, template: Manifest, secre
       ...list(volumes),
       { name: 'sweep-files', secret: { secretName: secret, defaultMode: 0o444 } },
       { name: 'sweep-run', emptyDir: {} },
+      ...(code === undefined ? [] : [codeVolume(secret, code)]),
     ],
-    containers: [trainingContainer(spec, pod, training, secret), ...others],
+    containers: [trainingContainer(spec, pod, training, secret, code !== undefined), ...others],
   }
 }
 
-function trainingContainer(spec: LaunchSpec, pod: KubernetesPod, template: Manifest, secret: string): Manifest {
+function trainingContainer(
+  spec: LaunchSpec,
+  pod: KubernetesPod,
+  template: Manifest,
+  secret: string,
+  hasCode: boolean,
+): Manifest {
   const { env, resources, volumeMounts, args: _, ...rest } = template
   return {
     name: 'train',
     ...(pod.image === undefined ? {} : { image: pod.image }),
+    ...(hasCode ? { workingDir: POD_CODE_FOLDER } : {}),
     ...rest,
     command: spec.argv.map((argument) => verbatim(argument.replaceAll(spec.runFolder, POD_RUN_FOLDER))),
     env: environment(spec, pod, list(env), secret),
@@ -192,6 +228,7 @@ function trainingContainer(spec: LaunchSpec, pod: KubernetesPod, template: Manif
       ...list(volumeMounts),
       { name: 'sweep-run', mountPath: POD_RUN_FOLDER },
       { name: 'sweep-files', mountPath: POD_FILES_FOLDER, readOnly: true },
+      ...(hasCode ? [CODE_MOUNT] : []),
       { name: 'sweep-files', mountPath: `${POD_RUN_FOLDER}/params.json`, subPath: 'params.json', readOnly: true },
     ],
   }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -91,6 +91,21 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     expect(await running.clear(0)).toBe(0)
   })
 
+  test('code is brought to the program, which starts in its folder', async () => {
+    const codeFolder = mkdtempSync(join(folder, 'code-'))
+    mkdirSync(join(codeFolder, 'lib'))
+    writeFileSync(join(codeFolder, 'lib', 'é $(HOME).sh'), 'echo from lib')
+    writeFileSync(join(codeFolder, 'run.sh'), '#!/bin/sh\npwd; . "lib/é $(printf "\\044(HOME)").sh"', { mode: 0o755 })
+    const given = specOf(['./run.sh'], { codeFolder })
+    const running = await startedBy(late, given)
+    expect((await running.exited).code).toBe(0)
+    expect(output(given)).toBe('/sweep/code\nfrom lib\n')
+    await running.clear(0)
+    writeFileSync(join(codeFolder, 'data'), Buffer.alloc(1024 * 1024))
+    const launched = await late.launch(specOf(['./run.sh'], { codeFolder }), NO_CALLS)
+    expect(launched).toMatchObject({ kind: 'bad-command', message: expect.stringContaining('.sweepignore') })
+  })
+
   test('reports in the output become metrics.jsonl, and the rest is the log', async () => {
     const program = `echo before; printf '50%%\\r\\036sweep report {"step": 1, "loss": 2}\\nafter\\n\\036sweep checkpoint {"step": 1, "path": "/v/1"}\\n'`
     const given = specOf(['sh', '-c', program])
@@ -169,6 +184,49 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     await launched.running.clear(0)
   })
 
+  /** What an attempt is told to wait for while `refusal` is in the cluster. */
+  const waitUnder = async (refusal: object): Promise<string> => {
+    const waits: string[] = []
+    const file = join(folder, 'refusal.json')
+    writeFileSync(file, JSON.stringify(refusal))
+    await cluster.kubectl('-n', namespace, 'apply', '-f', file)
+    try {
+      const given = specOf(['true'])
+      const launched = await late.launch(given, { ...NO_CALLS, progress: (text) => waits.push(text) })
+      if (launched.kind !== 'started') throw new Error(launched.kind)
+      await expect.poll(() => waits.join('\n'), { timeout: 30_000 }).toContain('the cluster makes no pod')
+      launched.running.signal('SIGTERM')
+      expect(await launched.running.exited).toMatchObject({ code: null, signal: 'SIGTERM' })
+      await launched.running.clear(0)
+    } finally {
+      await cluster.kubectl('-n', namespace, 'delete', '-f', file)
+    }
+    return waits.join('\n')
+  }
+
+  test('a quota and a webhook that let the cluster make no pod are told', async () => {
+    const quota = {
+      apiVersion: 'v1',
+      kind: 'ResourceQuota',
+      metadata: { name: 'no-pods' },
+      spec: { hard: { pods: '0' } },
+    }
+    expect(await waitUnder(quota)).toContain('exceeded quota: no-pods')
+    const webhook = {
+      name: 'refuses.example.com',
+      clientConfig: { url: 'https://127.0.0.1:9/' },
+      rules: [
+        { apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' },
+      ],
+      namespaceSelector: { matchLabels: { refused: namespace } },
+      ...{ sideEffects: 'None', admissionReviewVersions: ['v1'], failurePolicy: 'Fail', timeoutSeconds: 2 },
+    }
+    await cluster.kubectl('label', 'namespace', namespace, `refused=${namespace}`)
+    const refusing = { kind: 'ValidatingWebhookConfiguration', metadata: { name: namespace }, webhooks: [webhook] }
+    const wait = await waitUnder({ apiVersion: 'admissionregistration.k8s.io/v1', ...refusing })
+    expect(wait).toContain('refuses.example.com')
+  })
+
   test('a namespace that does not exist is a bad command', async () => {
     const launched = await late.launch(specOf(['true'], { kubernetes: { ...POD, namespace: 'nowhere' } }), NO_CALLS)
     expect(launched).toMatchObject({ kind: 'bad-command', message: expect.stringContaining('"nowhere" not found') })
@@ -185,7 +243,21 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
       message: 'The pod was deleted by somebody else than this agent.',
     })
     await running.clear(0)
-    await expect.poll(() => podsOf(running), { timeout: 60_000 }).toEqual([])
+    // A kubelet that was just making that pod takes its time to take it away.
+    await expect.poll(() => podsOf(running), { timeout: 120_000 }).toEqual([])
+  }, 150_000)
+
+  test('what other agents of the namespace started is found by its attempt and claim, and can be ended', async () => {
+    const given = specOf(['sleep', '100'], { agent: { id: `lost${process.pid}`, home: folder } })
+    const running = await startedBy(late, { ...given, labels: { ...given.labels, epoch: 7 } })
+    const mine = specOf(['sleep', '100'])
+    const own = await startedBy(late, mine)
+    const found = await launcher.ofOthers(mine.agent)
+    expect(found.map(({ id, epoch }) => [id, epoch])).toEqual([[given.id, 7]])
+    await found[0]?.end()
+    await expect.poll(() => podsOf(running), { timeout: 30_000 }).toEqual([])
+    expect(await podsOf(own)).toHaveLength(1)
+    await Promise.all([running.clear(0), own.clear(0)])
   })
 
   test('an API server that is restarted is waited for, and no line is lost or doubled', async () => {

@@ -4,12 +4,22 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '@sweep/spec/clock'
 import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import { z } from 'zod'
-import type { AgentIdentity, LaunchCalls, Launched, Launcher, LaunchRecord, LaunchSpec, Running } from '../launcher.ts'
+import type {
+  AgentIdentity,
+  LaunchCalls,
+  Launched,
+  Launcher,
+  LaunchRecord,
+  LaunchSpec,
+  Leftover,
+  Running,
+} from '../launcher.ts'
 import { type PlaceOf, placeOf } from '../place.ts'
 import { clusterGpus } from './cluster-gpus.ts'
 import { ClusterView } from './cluster-view.ts'
 import {
   ATTEMPT_ANNOTATION,
+  codeSecretManifest,
   jobManifest,
   jobName,
   LABELS,
@@ -22,6 +32,7 @@ import { type KubeClient, KubeError } from './kube-client.ts'
 import { KubernetesRun } from './kubernetes-run.ts'
 import { namespacesOf, rememberNamespace } from './namespaces.ts'
 import { Job } from './objects.ts'
+import { type CodeFile, CodeTooLarge, readCode } from './read-code.ts'
 import { readSdk } from './read-sdk.ts'
 
 /** An API server that is restarted is back in less; after this the attempt is given to another agent. */
@@ -84,10 +95,14 @@ export class KubernetesLauncher implements Launcher {
       const files = readFiles(spec)
       // Before there is anything to forget.
       rememberNamespace(spec.agent.home, namespace)
-      const job = await this.#insist(calls, () => this.#makeJob(spec, pod, namespace))
-      place = placeOfJob(job, spec.agent)
-      const secret = secretManifest(spec, files, job.metadata.uid)
-      await this.#insist(calls, () => this.#make(`/api/v1/namespaces/${namespace}/secrets`, secret))
+      const job = await this.#insist(calls, () => this.#makeJob(spec, pod, namespace, files.code))
+      place = placeOfJob(job, spec.agent.id)
+      const { uid } = job.metadata
+      const secrets = [secretManifest(spec, files, uid)]
+      if (files.code !== undefined) secrets.push(codeSecretManifest(spec, files.code, uid))
+      for (const secret of secrets) {
+        await this.#insist(calls, () => this.#make(`/api/v1/namespaces/${namespace}/secrets`, secret))
+      }
       if (calls.aborted.aborted) throw new Aborted()
       const record = { id: spec.id, place, outputPath: spec.outputPath, exitPath: spec.exitPath }
       return { kind: 'started', running: new KubernetesRun(this.#deps(place), record, calls, job) }
@@ -104,20 +119,42 @@ export class KubernetesLauncher implements Launcher {
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {
     const ended: string[] = []
     for (const namespace of namespacesOf(agent.home)) {
-      const query = { labelSelector: `${LABELS.agent}=${labelValue(agent.id)}` }
-      const jobs = Jobs.parse(await this.#client.call('GET', jobsPath(namespace), { query }))
-      for (const job of jobs.items) {
+      for (const job of await this.#jobs(namespace, `${LABELS.agent}=${labelValue(agent.id)}`)) {
         const id = job.metadata.annotations[ATTEMPT_ANNOTATION] ?? job.metadata.name
         if (known.has(id)) continue
-        await new JobRemoval(this.#client, placeOfJob(job, agent)).job()
+        await new JobRemoval(this.#client, placeOfJob(job, agent.id)).job()
         ended.push(id)
       }
     }
     return ended
   }
 
-  async #makeJob(spec: LaunchSpec, pod: KubernetesPod, namespace: string): Promise<Job> {
-    const manifest = jobManifest(spec, pod, await this.#serverVersion())
+  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+    const others = `${LABELS.agent},${LABELS.agent}!=${labelValue(agent.id)}`
+    const namespaces = new Set([this.#namespace, ...namespacesOf(agent.home)])
+    const jobs = await Promise.all([...namespaces].map((namespace) => this.#jobs(namespace, others)))
+    return jobs.flat().map((job) => {
+      const { annotations, labels } = job.metadata
+      const removal = new JobRemoval(this.#client, placeOfJob(job, labels[LABELS.agent] ?? ''))
+      return {
+        id: annotations[ATTEMPT_ANNOTATION] ?? '',
+        epoch: Number(labels[LABELS.epoch]),
+        end: () => removal.job(),
+      }
+    })
+  }
+
+  async #jobs(namespace: string, labelSelector: string): Promise<Job[]> {
+    return Jobs.parse(await this.#client.call('GET', jobsPath(namespace), { query: { labelSelector } })).items
+  }
+
+  async #makeJob(
+    spec: LaunchSpec,
+    pod: KubernetesPod,
+    namespace: string,
+    code: readonly CodeFile[] | undefined,
+  ): Promise<Job> {
+    const manifest = jobManifest(spec, pod, await this.#serverVersion(), code)
     const name = jobName(spec.id, spec.labels.epoch)
     return Job.parse(
       (await this.#make(jobsPath(namespace), manifest)) ??
@@ -163,7 +200,8 @@ export class KubernetesLauncher implements Launcher {
 
   #explain(error: unknown, namespace: string): Launched {
     if (error instanceof Aborted) return { kind: 'aborted' }
-    if (error instanceof TooLong) return { kind: 'bad-command', message: error.message }
+    if (error instanceof TooLong || error instanceof CodeTooLarge)
+      return { kind: 'bad-command', message: error.message }
     if (!(error instanceof KubeError)) return { kind: 'node-fault', message: (error as Error).message }
     if (error.isPassing) return { kind: 'node-fault', message: error.message }
     const hint =
@@ -193,14 +231,19 @@ function jobsPath(namespace: string): string {
   return `/apis/batch/v1/namespaces/${namespace}/jobs`
 }
 
-function placeOfJob({ metadata: { name, namespace, uid } }: Job, agent: AgentIdentity): PlaceOf<'kubernetes'> {
-  return { kind: 'kubernetes', namespace, name, uid, agent: agent.id }
+/** @param agent id of its home */
+function placeOfJob({ metadata: { name, namespace, uid } }: Job, agent: string): PlaceOf<'kubernetes'> {
+  return { kind: 'kubernetes', namespace, name, uid, agent }
 }
 
-function readFiles({ runFolder, sdkFolder }: LaunchSpec) {
+function readFiles({ codeFolder, runFolder, sdkFolder }: LaunchSpec) {
   const params = readFileSync(join(runFolder, 'params.json'), 'utf8')
   if (Buffer.byteLength(params) > MOST_FILE_BYTES / 2) {
     throw new TooLong('The parameters are too long for a Secret of Kubernetes: at most 512 KiB of JSON.')
   }
-  return { params, sdk: sdkFolder === undefined ? undefined : readSdk(sdkFolder) }
+  return {
+    params,
+    sdk: sdkFolder === undefined ? undefined : readSdk(sdkFolder),
+    code: codeFolder === undefined ? undefined : readCode(codeFolder),
+  }
 }

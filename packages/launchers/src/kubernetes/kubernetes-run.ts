@@ -5,16 +5,19 @@ import { z } from 'zod'
 import type { Exit, LaunchCalls, LaunchRecord, Running } from '../launcher.ts'
 import { type PlaceOf, placeOf } from '../place.ts'
 import type { ClusterView, Watcher } from './cluster-view.ts'
+import { whyNoPod } from './job-events.ts'
 import { limitsOf } from './job-manifest.ts'
 import { JobRemoval } from './job-removal.ts'
 import { type KubeClient, KubeError } from './kube-client.ts'
 import { LogFollower } from './log-follower.ts'
 import { Job, type Pod } from './objects.ts'
-import { hasEnded, type PodState, podState, startOf, stateKey } from './pod-cause.ts'
+import { hasEnded, type PodState, podState, pullError, startOf, stateKey } from './pod-cause.ts'
 import { podOfLog } from './run-log.ts'
 
 /** What passes or does not by time alone is looked at this often. */
 const LOOK_AGAIN_MS = 1000
+/** A Job usually has its pod at once; what keeps one from it is asked for so often. */
+const ASK_WHY_MS = 5000
 /** The end of an attempt waits this long for more of its output, which the node may be slow to give. */
 const LAST_OUTPUT_MS = 30_000
 /** The same where the pod is gone, or its node. */
@@ -56,6 +59,9 @@ export class KubernetesRun implements Running, Watcher {
   /** Undefined until it is known whether there is one. */
   #job: Job | null | undefined
   #pod: Pod | null = null
+  #noPod: string | undefined
+  #pullError: string | undefined
+  #askedWhyAt = performance.now()
   #isPodGone = false
   #endedBy: 'SIGTERM' | 'SIGKILL' | null = null
   #stateKey = ''
@@ -149,8 +155,16 @@ export class KubernetesRun implements Running, Watcher {
       this.#stateSince = performance.now()
     }
     const forMs = performance.now() - this.#stateSince
-    const seen = { job: this.#job, pod: this.#pod, isPodGone: this.#isPodGone, endedBy: this.#endedBy, forMs }
-    const state = podState(seen, limitsOf(this.#job))
+    const pod = this.#pod
+    this.#pullError = pullError(pod) ?? this.#pullError
+    const why = { noPod: this.#noPod, pullError: this.#pullError }
+    const state = podState(
+      { job: this.#job, pod, ...why, isPodGone: this.#isPodGone, endedBy: this.#endedBy, forMs },
+      limitsOf(this.#job),
+    )
+    if (pod === null && state.kind === 'waiting' && performance.now() - this.#askedWhyAt >= ASK_WHY_MS) {
+      void this.#askWhyNoPod()
+    }
     // Before the cluster has made much of another pod for it.
     if (key === 'deleted' || this.#isPodGone) this.#removal.job().catch(this.#deps.onTrouble)
     this.#tell(state)
@@ -159,6 +173,15 @@ export class KubernetesRun implements Running, Watcher {
       this.#log ??= new LogFollower(this.#deps.client, this.#pod, this.#record.outputPath, this.#deps.onTrouble)
     }
     if (state.kind === 'ended') void this.#end(state.exit)
+  }
+
+  async #askWhyNoPod(): Promise<void> {
+    this.#askedWhyAt = performance.now()
+    try {
+      this.#noPod = await whyNoPod(this.#deps.client, this.place)
+    } catch (error) {
+      this.#deps.onTrouble(error)
+    }
   }
 
   #tell(state: PodState): void {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type KubeClient, KubeError } from './kube-client.ts'
-import type { Pod } from './objects.ts'
+import { Pod } from './objects.ts'
 import { RunLog } from './run-log.ts'
 
 const SAVE_EVERY_MS = 1000
@@ -12,7 +12,9 @@ const STREAM_END_MS = 3000
 /** Brings what a pod prints into the run folder, for as long as it runs and through every cut of the connection. */
 export class LogFollower {
   readonly #client: KubeClient
+  /** Of the pod. */
   readonly #path: string
+  readonly #uid: string
   readonly #container: string
   readonly #log: RunLog
   readonly #onTrouble: (error: unknown) => void
@@ -27,7 +29,8 @@ export class LogFollower {
   constructor(client: KubeClient, pod: Pod, outputPath: string, onTrouble: (error: unknown) => void) {
     const { name, namespace, uid } = pod.metadata
     this.#client = client
-    this.#path = `/api/v1/namespaces/${namespace}/pods/${name}/log`
+    this.#path = `/api/v1/namespaces/${namespace}/pods/${name}`
+    this.#uid = uid
     this.#container = pod.spec.containers[0]?.name ?? ''
     this.#onTrouble = onTrouble
     this.#log = new RunLog(outputPath, uid)
@@ -63,8 +66,7 @@ export class LogFollower {
         if (isLast) break
         if (bytes > 0) backoffMs = FIRST_BACKOFF_MS
       } catch (error) {
-        const isGone = error instanceof KubeError && (error.status === 404 || (error.status === 400 && isLast))
-        if (isGone || this.#closed.signal.aborted) break
+        if (this.#closed.signal.aborted || (await this.#isGone(error, isLast))) break
         if (!this.#isEnded) this.#onTrouble(error)
       }
       await sleep(this.#isEnded ? FIRST_BACKOFF_MS : backoffMs, undefined, { signal: this.#closed.signal }).catch(
@@ -73,6 +75,20 @@ export class LogFollower {
       backoffMs = Math.min(LONGEST_BACKOFF_MS, backoffMs * 2)
     }
     this.#log.close()
+  }
+
+  /** Whether what a reading failed with is final. */
+  async #isGone(error: unknown, isLast: boolean): Promise<boolean> {
+    if (!(error instanceof KubeError)) return false
+    if (error.status !== 404) return error.status === 400 && isLast
+    // A kubelet that has just been started knows no pods yet, and says of each that there is none; so does one that has
+    // removed the containers of a pod that is being deleted.
+    try {
+      const { metadata } = Pod.parse(await this.#client.call('GET', this.#path, { signal: this.#closed.signal }))
+      return metadata.uid !== this.#uid || (isLast && metadata.deletionTimestamp !== undefined)
+    } catch (cause) {
+      return cause instanceof KubeError && cause.status === 404
+    }
   }
 
   /** One reading, from where the log is known up to; with `follow` until it ends or breaks. */
@@ -86,7 +102,7 @@ export class LogFollower {
     }
     let bytes = 0
     try {
-      for await (const chunk of await this.#client.stream(this.#path, query, signal)) {
+      for await (const chunk of await this.#client.stream(`${this.#path}/log`, query, signal)) {
         this.#log.push(chunk)
         bytes += chunk.length
         for (const timer of this.#patience) timer.refresh()

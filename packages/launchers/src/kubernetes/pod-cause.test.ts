@@ -41,6 +41,12 @@ describe('what waits', () => {
     expect(state({ pod: pod(name) })).toEqual({ kind: 'waiting', why })
   })
 
+  test('between two pulls of an image, what kept the last one from it', () => {
+    expect(state({ pod: pod('noimage'), pullError: 'unauthorized: log in first' })).toMatchObject({
+      why: "the image sweep-test/nothere:1 can't be had (ImagePullBackOff): unauthorized: log in first",
+    })
+  })
+
   test('a pod that nobody has looked at', () => {
     const fresh = changed('gpus', { conditions: [] })
     expect(state({ pod: fresh })).toEqual({ kind: 'waiting', why: 'the pod waits for a node' })
@@ -48,6 +54,10 @@ describe('what waits', () => {
 
   test('a Job without a pod, and one that a queue holds back', () => {
     expect(state({})).toEqual({ kind: 'waiting', why: 'the Job waits for its pod' })
+    expect(state({ noPod: 'exceeded quota: gpus' })).toEqual({
+      kind: 'waiting',
+      why: 'the cluster makes no pod: exceeded quota: gpus',
+    })
     expect(state({ job: { ...job(), spec: { suspend: true } } })).toEqual({
       kind: 'waiting',
       why: 'the Job is held back in the queue team-a',

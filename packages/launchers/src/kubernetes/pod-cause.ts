@@ -20,6 +20,10 @@ export interface Seen {
   readonly job: Job | null
   /** The attempt's only pod; null before there is one. */
   readonly pod: Pod | null
+  /** Why the cluster makes no pod, as far as it says so. */
+  readonly noPod?: string | undefined
+  /** What was last said of a pull that failed (`pullError`): the state between two pulls does not repeat it. */
+  readonly pullError?: string | undefined
   /** There was a pod and is none any more, or will be none. */
   readonly isPodGone: boolean
   /** Whether it is we who end the attempt; the last signal that was asked for then. */
@@ -85,11 +89,11 @@ export function podState(seen: Seen, limits: Limits): PodState {
   }
   if (pod === null) {
     const queue = limits.queue === undefined ? '' : ` in the queue ${limits.queue}`
-    return job?.spec.suspend === true
-      ? { kind: 'waiting', why: `the Job is held back${queue}` }
-      : { kind: 'waiting', why: 'the Job waits for its pod' }
+    if (job?.spec.suspend === true) return { kind: 'waiting', why: `the Job is held back${queue}` }
+    const why = seen.noPod === undefined ? 'the Job waits for its pod' : `the cluster makes no pod: ${seen.noPod}`
+    return { kind: 'waiting', why }
   }
-  return waitingOrRunning(pod, seen.forMs, limits)
+  return waitingOrRunning(pod, seen, limits)
 }
 
 /** The training container's own end, or null while it goes on. */
@@ -156,14 +160,15 @@ function failureOf(pod: Pod, job: Job | null): Exit | undefined {
   return failedExit(cause, `The cluster ended the pod (${reason})${message === undefined ? '.' : `: ${message}`}`)
 }
 
-function waitingOrRunning(pod: Pod, forMs: number, limits: Limits): PodState {
+function waitingOrRunning(pod: Pod, { forMs, pullError: lastPull }: Seen, limits: Limits): PodState {
   const refusal = refused(pod)
   if (refusal !== undefined) {
     const lastsMs = REFUSALS[refusal.reason]?.(limits) ?? 0
     const what = refusal.reason.includes('Image')
       ? `the image ${refusal.image} can't be had`
       : 'the container is refused'
-    const why = `${what} (${refusal.reason})${refusal.message === undefined ? '' : `: ${refusal.message}`}`
+    const said = (refusal.reason === 'ImagePullBackOff' ? lastPull : undefined) ?? refusal.message
+    const why = `${what} (${refusal.reason})${said === undefined ? '' : `: ${said}`}`
     if (forMs < lastsMs) return { kind: 'waiting', why }
     const sentence = `${why.charAt(0).toUpperCase()}${why.slice(1)}`
     const tried = lastsMs === 0 ? '' : ` Given up after ${formatDuration(lastsMs)}.`
@@ -179,6 +184,12 @@ function waitingOrRunning(pod: Pod, forMs: number, limits: Limits): PodState {
   }
   if (pod.spec.nodeName === undefined) return { kind: 'waiting', why: 'the pod waits for a node' }
   return { kind: 'waiting', why: `the container is being made on ${pod.spec.nodeName}` }
+}
+
+/** Why an image could not be pulled just now. */
+export function pullError(pod: Pod | null): string | undefined {
+  const refusal = refused(pod)
+  return refusal?.reason === 'ErrImagePull' ? refusal.message : undefined
 }
 
 interface Refusal {

@@ -269,6 +269,15 @@ export type Heartbeat = z.infer<typeof Heartbeat>
 export const HeartbeatReply = z.strictObject({ attempts: z.array(AttemptStatus), drain: z.boolean() })
 export type HeartbeatReply = z.infer<typeof HeartbeatReply>
 
+/**
+ * `POST /agents/:id/leftovers`: of claims whose containers or Jobs an agent has found, whoever made them, those that are
+ * over. Asked and answered in the same shape; what another server's agent made is in no answer.
+ */
+export const Leftovers = z.strictObject({
+  attempts: z.array(z.strictObject({ attemptId: AttemptId, epoch: z.int() })).max(1000),
+})
+export type Leftovers = z.infer<typeof Leftovers>
+
 /** Events of `GET /agents/:id/stream` (SSE): a decision as soon as it is stored. Lost ones come with the heartbeat. */
 export const AgentEvent = z.discriminatedUnion('type', [
   z.strictObject({

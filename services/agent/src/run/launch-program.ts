@@ -66,9 +66,10 @@ export async function launchProgram(
   held: Held,
   calls: LaunchCalls,
 ): Promise<LaunchedProgram> {
-  // A program of another host finds its code in its image.
   const isRemote = launcher.isRemote === true
-  const coded = isRemote ? assigned : await withCode(assigned, context, calls)
+  // A program of another host finds its code in its image, unless the sweep names some.
+  const isOfImage = isRemote && (assigned.code === undefined || assigned.code.kind === 'folder')
+  const coded = isOfImage ? assigned : await withCode(assigned, context, calls)
   if ('kind' in coded) return { launched: coded, argv: [], workdir: assigned.workdir }
   const assignment = isRemote ? coded : await withCheckpoint(coded, context, calls)
   const { home, sdkFolder, url } = context
@@ -108,6 +109,7 @@ export async function launchProgram(
     ...{
       argv,
       cwd: workdir,
+      codeFolder: isRemote && !isOfImage ? workdir : undefined,
       env,
       params: config,
       runFolder: folder.path,

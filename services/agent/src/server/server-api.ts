@@ -10,6 +10,7 @@ import {
   type KeepArtifact,
   type KeepCheckpoint,
   Kept,
+  Leftovers,
   type RegisterAgent,
   type Reports,
   ReportsReply,
@@ -77,6 +78,11 @@ export class ServerApi {
 
   heartbeat(body: Heartbeat): Promise<HeartbeatReply> {
     return this.#http.post(`${this.#path}/heartbeat`, body, HeartbeatReply, { timeoutMs: CALL_MS })
+  }
+
+  /** Those that are over of the claims that something was found of. */
+  async over(attempts: Leftovers['attempts']): Promise<Leftovers['attempts']> {
+    return (await this.#http.post(`${this.#path}/leftovers`, { attempts }, Leftovers, { timeoutMs: CALL_MS })).attempts
   }
 
   follow(

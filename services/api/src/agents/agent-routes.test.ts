@@ -56,6 +56,20 @@ function points(values: readonly (number | string)[], from = 0) {
   return [{ source: 'metrics' as const, from, to: from + values.length * 10, points: list }]
 }
 
+test('an agent hears which attempts are over of those that it has found something of, whoever ran them', async () => {
+  await controller.issue(sweepId, 2)
+  const [ended] = await claim({ max: 1 })
+  const [living] = await claim({ max: 1 })
+  if (ended === undefined || living === undefined) throw new Error('there are two')
+  await report([{ attemptId: ended.attemptId, epoch: ended.epoch, ended: ENDED }])
+  const other = await registerTestAgent(api)
+  const attempts = [ended, living].map(({ attemptId, epoch }) => ({ attemptId, epoch }))
+  const leftovers = { token: other.token, body: { attempts } }
+  const reply = await api.call('POST', `/agents/${other.id}/leftovers`, leftovers)
+  expect([reply.status, reply.body]).toEqual([200, { attempts: attempts.slice(0, 1) }])
+  expect((await api.call('POST', `/agents/${agent.id}/leftovers`, leftovers)).status).toBe(403)
+})
+
 describe('registering', () => {
   test('an agent that comes back keeps its id and token', async () => {
     const body = {

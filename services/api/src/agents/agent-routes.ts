@@ -13,6 +13,7 @@ import {
   FreeRuns,
   Heartbeat,
   HeartbeatReply,
+  Leftovers,
   RegisterAgent,
   Reports,
   ReportsReply,
@@ -22,6 +23,7 @@ import { type AgentRecord, drainAgent, getAgent, hasOtherAgents, listAgents, reg
 import type { ClaimedAttempt } from '@sweep/store/attempts'
 import { checkpointCopy } from '@sweep/store/checkpoints'
 import { freeRuns } from '@sweep/store/free-runs'
+import { claimsThatAreOver } from '@sweep/store/leftovers'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { FastifyReply } from 'fastify'
@@ -159,6 +161,20 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       const options = { bestKept: settings.objects.bestKept, populations: POPULATION_METHODS }
       return { free: await freeRuns(database, request.body.attempts, options) }
     },
+  )
+
+  app.post(
+    '/agents/:id/leftovers',
+    {
+      config: { access: 'agent' },
+      schema: {
+        summary: 'Which of the attempts that an agent has found something of are over, whoever ran them',
+        params: AgentPath,
+        body: Leftovers,
+        response: { 200: Leftovers },
+      },
+    },
+    async (request) => ({ attempts: await claimsThatAreOver(database, request.body.attempts) }),
   )
 
   app.get(

@@ -1,0 +1,26 @@
+import type { AttemptId } from '@sweep/spec/ids'
+import type { Queryable } from './database.ts'
+
+/** One claim of an attempt. */
+export interface Claimed {
+  readonly attemptId: AttemptId
+  readonly epoch: number
+}
+
+const OVER = {
+  name: 'attempts-over',
+  text: `select n.id, n.epoch from unnest($1::text[], $2::int[]) as n (id, epoch) join attempts a on a.id = n.id
+          where a.state = 'ended' or a.epoch > n.epoch`,
+}
+
+/**
+ * Those claims that are over for good, whoever had them: the attempt has ended, or was claimed anew. Of attempts that
+ * are not known nothing is said: they may be another server's.
+ */
+export async function claimsThatAreOver(database: Queryable, claims: readonly Claimed[]): Promise<Claimed[]> {
+  const { rows } = await database.query<{ id: AttemptId; epoch: number }>(OVER, [
+    claims.map(({ attemptId }) => attemptId),
+    claims.map(({ epoch }) => epoch),
+  ])
+  return rows.map(({ id, epoch }) => ({ attemptId: id, epoch }))
+}
