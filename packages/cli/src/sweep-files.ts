@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import type { Diagnostic } from '@sweep/spec/document/diagnostic'
+import type { PastTable } from '@sweep/spec/document/past-table'
 import type { SweepDocument } from '@sweep/spec/document/sweep-document'
 import { SweepError } from '@sweep/spec/errors'
 import type { Json } from '@sweep/spec/number'
@@ -9,6 +10,7 @@ import type { CliContext } from './context.ts'
 import { usageError } from './exit-codes.ts'
 import { isJson } from './output.ts'
 import { parseScalar } from './parameter-spec.ts'
+import { readPastTable } from './past-table.ts'
 import { terminalSize } from './terminal/live-region.ts'
 
 export interface SweepFile {
@@ -70,6 +72,13 @@ export function readOverrides(settings: readonly string[]): Record<string, Json>
   )
 }
 
+export interface CheckedDocument {
+  readonly document: SweepDocument
+  readonly warnings: readonly Diagnostic[]
+  /** With what stands in other files, which the server can't read. */
+  readonly overrides: Record<string, Json>
+}
+
 /**
  * Checks a sweep file on this machine, with the server's own code, and tells what is wrong with it.
  *
@@ -77,15 +86,25 @@ export function readOverrides(settings: readonly string[]): Record<string, Json>
  */
 export async function checkDocument(
   context: CliContext,
-  { source, file }: SweepFile,
+  sweepFile: SweepFile,
   overrides: Record<string, Json>,
-): Promise<{ document: SweepDocument; warnings: readonly Diagnostic[] }> {
+): Promise<CheckedDocument> {
+  const { source, file } = sweepFile
   const { parseDocument } = await import('@sweep/spec/document/parse-document')
-  const { document, diagnostics } = parseDocument(source, { file, overrides, newSeed: () => 0 })
+  const pastTable = await readPastTable(context.process.cwd, sweepFile, overrides)
+  const { document, diagnostics } = parseDocument(source, {
+    file,
+    overrides,
+    newSeed: () => 0,
+    ...(pastTable && { pastTable }),
+  })
   const errors = diagnostics.filter((diagnostic) => diagnostic.severity === 'error').length
   const forPeople = !isJson(context.flags.output)
-  if (forPeople) await showDiagnostics(context, diagnostics, source)
-  if (document !== null) return { document, warnings: diagnostics }
+  if (forPeople) await showDiagnostics(context, diagnostics, sourcesOf(sweepFile, pastTable))
+  if (document !== null) {
+    const all = pastTable === undefined ? overrides : { ...overrides, ...warmStartOverride(document) }
+    return { document, warnings: diagnostics, overrides: all }
+  }
   const count = errors === 1 ? 'an error' : `${errors} errors`
   // The diagnostics have been shown; programs get them as data.
   throw new SweepError('invalid-document', `${file} has ${count}; nothing was done.`, {
@@ -93,7 +112,26 @@ export async function checkDocument(
   })
 }
 
-async function showDiagnostics(context: CliContext, diagnostics: readonly Diagnostic[], source: string): Promise<void> {
+/** The texts that diagnostics are about, by file. */
+function sourcesOf({ source, file }: SweepFile, table: PastTable | undefined): ReadonlyMap<string, string> {
+  return new Map([[file, source], ...(table === undefined ? [] : [[table.file, table.text] as const])])
+}
+
+/** All that `warm_start` says, its file included, as the map that a sweep file may have. */
+function warmStartOverride({ warmStart, metric }: SweepDocument): Record<string, Json> {
+  if (warmStart === undefined || metric === undefined) return {}
+  const results = warmStart.results.map(({ config, value, values }) => ({
+    ...config,
+    ...(values ?? { [metric.name]: value }),
+  }))
+  return { warm_start: { sweeps: [...warmStart.sweeps], results } }
+}
+
+async function showDiagnostics(
+  context: CliContext,
+  diagnostics: readonly Diagnostic[],
+  sources: ReadonlyMap<string, string>,
+): Promise<void> {
   if (diagnostics.length === 0) return
   const { formatDiagnostic } = await import('@sweep/spec/document/format-diagnostic')
   const { stderr } = context.process
@@ -106,8 +144,9 @@ async function showDiagnostics(context: CliContext, diagnostics: readonly Diagno
     hint: colors.dim,
   }
   for (const diagnostic of diagnostics) {
+    const source = sources.get(diagnostic.file)
     const text = formatDiagnostic(diagnostic, {
-      source,
+      ...(source !== undefined && { source }),
       width: Math.min(120, terminalSize(stderr).columns),
       paint: (part, words) => painters[part](words),
     })

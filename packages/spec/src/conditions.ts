@@ -35,3 +35,9 @@ export function activeNames(space: SearchSpace, config: Config): Set<string> {
 
   return new Set(space.parameters.filter((parameter) => isActive(parameter.name)).map((parameter) => parameter.name))
 }
+
+/** Without the values of parameters that conditions keep out: a table has a cell for every parameter. */
+export function withoutInactive(space: SearchSpace, config: Config): Config {
+  const active = activeNames(space, config)
+  return Object.fromEntries(Object.entries(config).filter(([name]) => active.has(name)))
+}

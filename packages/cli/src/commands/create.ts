@@ -10,11 +10,11 @@ import { endExitCode, watchSweep } from '../watch/watch-sweep.ts'
 export const command: Command = {
   async run(context, args, options) {
     const file = await readSweepFile(context, args[0] ?? '', options.text('workdir'))
-    const overrides = {
+    const given = {
       ...readOverrides(options.list('set')),
       ...(options.notDenied('snapshot') ? {} : { code: 'none' }),
     }
-    const { document } = await checkDocument(context, file, overrides)
+    const { document, overrides } = await checkDocument(context, file, given)
     if (options.flag('dryRun')) {
       if (context.isMachineReadable) await context.printData(document)
       else context.say(`${file.file} is fine; nothing was created.`)

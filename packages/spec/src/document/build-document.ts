@@ -3,6 +3,7 @@ import { parseDuration, parseMemory } from '../units.ts'
 import { checkGrid, checkSpace } from './check-space.ts'
 import type { DocumentPath } from './diagnostic.ts'
 import type { SweepInput } from './input-schema.ts'
+import type { PastTable } from './past-table.ts'
 import { checkMacros, readCommand } from './read-command.ts'
 import { checkContainer, readContainer } from './read-container.ts'
 import { checkEarlyTerminate, readEarlyTerminate } from './read-early-terminate.ts'
@@ -21,6 +22,7 @@ export interface BuildOptions {
   readonly lenient: boolean
   readonly skip: (path: DocumentPath) => boolean
   readonly newSeed: () => number
+  readonly pastTable: PastTable | undefined
 }
 
 /**
@@ -42,7 +44,7 @@ export function buildDocument(
   if (input === null) return null
   checkTogether(report, input)
   const env = readEnv(report, root)
-  const warmStart = space === null ? undefined : readWarmStart(report, input, space)
+  const warmStart = space === null ? undefined : readWarmStart(report, input, space, options.pastTable)
   if (space === null || command === null || report.hasErrors) return null
   const method = input.method === 'bayes' ? 'auto' : input.method
   warnUnlearned(report, root, method, input, space)

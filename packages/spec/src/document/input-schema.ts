@@ -165,6 +165,9 @@ const WarmStartInput = z.strictObject(
       .max(MOST_PAST_RESULTS, { error: `a list of at most ${MOST_PAST_RESULTS}` })
       .optional()
       .describe('A table of past results: the parameters by name, and the metric.'),
+    results_file: text(1000, 'the name of a CSV file')
+      .optional()
+      .describe('The same as a CSV file, beside the sweep file: a column for each parameter, and for the metric.'),
   },
   { error: 'a map such as {sweeps: [...]} or {results: [{lr: 0.01, val_loss: 0.31}]}' },
 )

@@ -8,6 +8,7 @@ import { issuesOf, knownKeys, reportIssues, seen, unknownKeys } from './input-is
 import { OWN_KEYS, SweepInput, WITHOUT_EFFECT } from './input-schema.ts'
 import { lookalike } from './lookalike.ts'
 import { applyOverride } from './overrides.ts'
+import type { PastTable } from './past-table.ts'
 import { Report } from './report.ts'
 import { type MapNode, nodeAt, type SourceNode, scalarAt, toJson } from './source-node.ts'
 import { readSourceTree } from './source-tree.ts'
@@ -20,6 +21,8 @@ export interface ParseOptions {
   readonly overrides?: Readonly<Record<string, Json>>
   /** The seed of a document that has none: an integer from 0. */
   readonly newSeed: () => number
+  /** The file that `pastTableName` gives, for callers that can read it. */
+  readonly pastTable?: PastTable
 }
 
 export interface ParseResult {
@@ -104,7 +107,12 @@ function readInput(root: MapNode, report: Report, options: ParseOptions, lenient
   const clean = unknown.length === 0 ? first : SweepInput.safeParse(input)
   const broken = new Set(issues.filter((issue) => issue.code !== 'unrecognized_keys').map(({ path }) => ownerOf(path)))
   const skip = (path: DocumentPath): boolean => broken.has(JSON.stringify(path))
-  return buildDocument(report, root, clean.success ? clean.data : null, { lenient, skip, newSeed: options.newSeed })
+  return buildDocument(report, root, clean.success ? clean.data : null, {
+    lenient,
+    skip,
+    newSeed: options.newSeed,
+    pastTable: options.pastTable,
+  })
 }
 
 /** The innermost parameter that a path leads into: of `parameters.a.parameters.b.min` the first four parts. */

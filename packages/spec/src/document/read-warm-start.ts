@@ -1,16 +1,27 @@
-import { activeNames } from '../conditions.ts'
+import { withoutInactive } from '../conditions.ts'
 import type { Json } from '../number.ts'
 import type { Config, SearchSpace } from '../search-space.ts'
 import type { SweepInput } from './input-schema.ts'
+import type { PastTable } from './past-table.ts'
 import { metricInputs } from './read-objectives.ts'
+import { readPastTable } from './read-past-table.ts'
 import type { Report } from './report.ts'
 import type { PastResult, WarmStart } from './sweep-document.ts'
 
-/** `warm_start` with each row taken apart; what is no parameter of this space is left out, with a warning. */
-export function readWarmStart(report: Report, input: SweepInput, space: SearchSpace): WarmStart | undefined {
+/**
+ * `warm_start` with each row taken apart; what is no parameter of this space is left out, with a warning.
+ *
+ * @param table what `results_file` names; undefined where files can't be read
+ */
+export function readWarmStart(
+  report: Report,
+  input: SweepInput,
+  space: SearchSpace,
+  table: PastTable | undefined,
+): WarmStart | undefined {
   const { warm_start: warm, constraints = [] } = input
   const objectives = metricInputs(input)
-  const [metric] = objectives
+  const [metric, ...others] = objectives
   if (warm === undefined) return undefined
   if (metric === undefined) {
     report.error(['warm_start'], 'warm_start tells values of a metric, but there is none', {
@@ -51,6 +62,14 @@ export function readWarmStart(report: Report, input: SweepInput, space: SearchSp
       at: 'key',
     })
   }
+  if (warm.results_file !== undefined && table === undefined) {
+    report.error(['warm_start', 'results_file'], `${warm.results_file} is a file, which only the command line reads`, {
+      hint: 'Create the sweep with `sweep create`, or write the rows as warm_start.results.',
+    })
+  } else if (table !== undefined) {
+    const aims = { objectives: [metric, ...others] as const, constraints: constraints.map(({ name }) => name) }
+    results.push(...readPastTable(report, table, aims, space))
+  }
   return { sweeps: warm.sweeps ?? [], results }
 }
 
@@ -65,10 +84,4 @@ function numbersOf(row: Readonly<Record<string, unknown>>, names: ReadonlySet<st
     return typeof cell === 'number' ? [[name, cell] as const] : []
   })
   return Object.fromEntries(numbers)
-}
-
-/** A table has a cell for every parameter, also where a condition keeps it out. */
-function withoutInactive(space: SearchSpace, config: Config): Config {
-  const active = activeNames(space, config)
-  return Object.fromEntries(Object.entries(config).filter(([name]) => active.has(name)))
 }

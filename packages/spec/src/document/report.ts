@@ -15,6 +15,7 @@ const MOST_DIAGNOSTICS = 100
 export class Report {
   private readonly found: Diagnostic[] = []
   private readonly lines = new LineCounter()
+  private readonly others: Report[] = []
   private left = 0
   private readonly file: string
   private readonly text: string
@@ -43,8 +44,15 @@ export class Report {
     if (this.found.length > before) this.found.unshift(...this.found.splice(before))
   }
 
+  /** What another report finds, now and later, counts here too: the document names its file. */
+  include(other: Report): void {
+    this.others.push(other)
+  }
+
   get hasErrors(): boolean {
-    return this.found.some((diagnostic) => diagnostic.severity === 'error')
+    return (
+      this.found.some((diagnostic) => diagnostic.severity === 'error') || this.others.some((other) => other.hasErrors)
+    )
   }
 
   /** Whether the document has something at a path. */
@@ -57,8 +65,12 @@ export class Report {
     return this.locate(path, 'key') !== null
   }
 
-  /** In the order of the source; those without a place come last. */
+  /** In the order of the source; those without a place come last, and then those of other files. */
   diagnostics(): Diagnostic[] {
+    return [...this.own(), ...this.others.flatMap((other) => other.diagnostics())]
+  }
+
+  private own(): Diagnostic[] {
     const place = (d: Diagnostic): number => (d.line ?? 1e7) * 1e6 + (d.column ?? 0)
     const sorted = this.found.toSorted((a, b) => place(a) - place(b))
     if (this.left === 0) return sorted
