@@ -53,6 +53,7 @@ export interface RunPageOptions extends PageOptions {
   readonly statuses?: readonly RunStatus[] | undefined
   readonly parentRunId?: string | undefined
   readonly deleted?: 'only' | 'include' | 'exclude' | undefined
+  readonly archived?: 'only' | 'include' | 'exclude' | undefined
 }
 
 /** Projects, experiments and runs. A sweep is an experiment, and `<sweep>-<number>` is the run of a trial. */
@@ -76,6 +77,8 @@ export interface Tracking {
   endRun(runId: string, body?: EndRun): Promise<RunView>
   /** It can be restored. */
   deleteRun(runId: string): Promise<RunView>
+  /** Puts a run that is over away: it is in no list that does not ask for it. It can be restored. */
+  archiveRun(runId: string): Promise<RunView>
   restoreRun(runId: string): Promise<RunView>
   logParams(runId: string, body: LogParams): Promise<ParamsLogged>
   changeTags(runId: string, changes: ChangeTags): Promise<TagsView>
@@ -131,6 +134,7 @@ export function createTracking(http: Http): Tracking {
     changeRun: async (id, body) => (await patch(runPath(id), body)) as RunDetail,
     endRun: async (id, body) => (await post(`${runPath(id)}/end`, body)) as RunView,
     deleteRun: async (id) => (await http.json({ method: 'DELETE', path: runPath(id) })) as RunView,
+    archiveRun: async (id) => (await post(`${runPath(id)}/archive`)) as RunView,
     restoreRun: async (id) => (await post(`${runPath(id)}/restore`)) as RunView,
     logParams: async (id, body) => (await post(`${runPath(id)}/params`, body)) as ParamsLogged,
     changeTags: async (id, body) => (await post(`${runPath(id)}/tags`, body)) as TagsView,

@@ -37,6 +37,7 @@ import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
 import { ObjectJanitor } from './objects/object-janitor.ts'
 import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
+import { RetentionKeeper } from './retention/retention-keeper.ts'
 import type { ApiSettings } from './settings.ts'
 import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
@@ -117,6 +118,7 @@ export async function buildApi(
     ...{ database, log, clock: dependencies.clock, id: newId(randomBytes) },
     allowPrivate: settings.privateWebhooks === true,
   })
+  const retention = new RetentionKeeper({ database, log, clock: dependencies.clock, id: newId(randomBytes) })
   const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
@@ -185,6 +187,7 @@ export async function buildApi(
   })
   app.addHook('onClose', async () => {
     await courier.close()
+    await retention.close()
     await liveness.close()
     await janitor.close()
     objects.close()
@@ -194,6 +197,7 @@ export async function buildApi(
   await app.ready()
   janitor.start()
   courier.start()
+  retention.start()
   return { app, context }
 }
 

@@ -18,7 +18,7 @@ import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 
-const ProjectPath = z.strictObject({ id: z.coerce.number().int().min(1).max(2_147_483_647) })
+export const ProjectPath = z.strictObject({ id: z.coerce.number().int().min(1).max(2_147_483_647) })
 const ProjectQuery = z.strictObject({
   name: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),

@@ -11,7 +11,7 @@ import { runView } from './run-view.ts'
 
 export type Scope = Pick<
   z.output<typeof SearchRuns>,
-  'filter' | 'experiment' | 'project' | 'status' | 'parent' | 'deleted'
+  'filter' | 'experiment' | 'project' | 'status' | 'parent' | 'deleted' | 'archived'
 >
 
 /**
@@ -19,7 +19,7 @@ export type Scope = Pick<
  * @throws SweepError `invalid-request` where one can't be read, `not-found` for an experiment that is not there
  */
 export async function scopeOf(database: Database, scope: Scope): Promise<Omit<RunSearch, 'limit'>> {
-  const { filter, experiment, project, status, parent, deleted } = scope
+  const { filter, experiment, project, status, parent, deleted, archived } = scope
   if (experiment !== undefined) await getExperiment(database, experiment)
   const parts: Filter[] = []
   if (filter !== undefined && filter.trim() !== '') parts.push(parseFilter(filter))
@@ -35,6 +35,7 @@ export async function scopeOf(database: Database, scope: Scope): Promise<Omit<Ru
     experimentId: experiment,
     project,
     deleted,
+    archived,
   }
 }
 

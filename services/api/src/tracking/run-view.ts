@@ -7,7 +7,7 @@ import type { RunRecord } from '@sweep/store/tracking/run-record'
 import type { ApiContext } from '../context.ts'
 
 export function runView(run: RunRecord): RunView {
-  const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, ...rest } = run
+  const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, archivedAt, thinnedAt, ...rest } = run
   return {
     ...rest,
     trial: trial === null ? null : { ...trial },
@@ -17,6 +17,8 @@ export function runView(run: RunRecord): RunView {
     startedAt: startedAt?.toISOString() ?? null,
     endedAt: endedAt?.toISOString() ?? null,
     deletedAt: deletedAt?.toISOString() ?? null,
+    archivedAt: archivedAt?.toISOString() ?? null,
+    thinnedAt: thinnedAt?.toISOString() ?? null,
   }
 }
 
