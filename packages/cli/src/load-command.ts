@@ -53,6 +53,8 @@ const LOADERS: Readonly<Record<string, () => Promise<Command>>> = {
   'webhook rm': () => import('./commands/webhook.ts').then((file) => file.remove),
   'webhook test': () => import('./commands/webhook.ts').then((file) => file.tryOut),
   'webhook dead': () => import('./commands/webhook.ts').then((file) => file.dead),
+  'project export': () => import('./commands/project-export.ts').then((file) => file.command),
+  'project import': () => import('./commands/project-import.ts').then((file) => file.command),
   'project ls': () => import('./commands/project-ls.ts').then((file) => file.command),
   'project policy': () => import('./commands/project-policy.ts').then((file) => file.command),
   'project retention': () => import('./commands/project-retention.ts').then((file) => file.command),

@@ -1,6 +1,31 @@
+import { TRANSFER_FORMATS } from '@sweep/spec/transfer-formats'
 import { type CommandEntry, RUN_BY } from './command-entry.ts'
 
 export const PROJECT_COMMANDS: readonly CommandEntry[] = [
+  {
+    name: 'project export',
+    args: '<project>',
+    group: RUN_BY,
+    summary: 'write a whole project into a file or folder',
+    more: `  sweep project export vision --out vision.tar.gz
+  sweep project export vision --out vision --format parquet
+
+  Experiments, runs, every point, every version of every file. A file may be
+  called .tar, .tar.gz or .tgz; anything else is a folder.`,
+    options: [
+      { flags: '--out <path>', help: 'where to (default: NAME.tar.gz here)' },
+      { flags: '--format <format>', help: 'of its tables (default jsonl)', choices: TRANSFER_FORMATS },
+      { flags: '--no-files', help: 'leave out the files of runs' },
+    ],
+  },
+  {
+    name: 'project import',
+    args: '<path>',
+    group: RUN_BY,
+    completes: 'file',
+    summary: 'make a project of what export has written, whole or not at all',
+    options: [{ flags: '--name <name>', help: 'of the new project (default: the one it had)' }],
+  },
   {
     name: 'project ls',
     group: RUN_BY,

@@ -83,7 +83,7 @@ export function addProjectRoutes(app: App, { database, log }: ApiContext): void 
   )
 }
 
-function projectView({ createdAt, tags, settings, ...project }: ProjectRecord): ProjectView {
+export function projectView({ createdAt, tags, settings, ...project }: ProjectRecord): ProjectView {
   return {
     ...project,
     tags: { ...tags },
