@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import { partsOf, refused, type SpooledArchive } from './spool-archive.ts'
 import { TABLE_FORMATS } from './table-format.ts'
 import { type RowOf, TABLES, type TableName } from './tables.ts'
@@ -19,6 +20,7 @@ export async function* rowsOf<Name extends TableName>(
       throw refused(`${path}: ${error instanceof Error ? error.message : String(error)}`, error)
     })
     if (raw.length !== count) throw refused(`${path} has ${raw.length} rows, and should have ${count}`)
+    await othersTurn()
     yield raw.map((one, n) => {
       const found = row.safeParse(one)
       if (found.success) return found.data as RowOf<Name>

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { Readable, type Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { setImmediate as othersTurn } from 'node:timers/promises'
 import {
   MANIFEST,
   TRANSFER_VERSION,
@@ -11,8 +12,11 @@ import type { Pack } from 'tar-stream'
 import { TABLE_FORMATS } from './table-format.ts'
 import { type RowOf, TABLE_NAMES, TABLES, type TableName } from './tables.ts'
 
-/** A part is written once it is about so large as JSON: a tar has to know how long a file is before its bytes. */
-const PART_BYTES = 4_194_304
+/**
+ * A part is written once it is about so large as JSON: a tar has to know how long a file is before its bytes. Parts are
+ * taken apart in one go, and meanwhile the server does nothing else, so they are small.
+ */
+const PART_BYTES = 1_048_576
 /** Of a point as JSON; counting each would take as long as writing it. */
 const POINT_BYTES = 90
 
@@ -70,6 +74,8 @@ export class ArchiveWriter {
     const sha256 = createHash('sha256').update(bytes).digest('hex')
     this.#files.push({ path, rows: open.rows.length, sizeBytes: bytes.length, sha256 })
     await this.#entry(path, bytes.length, Readable.from([bytes]))
+    // While whoever reads it is fast enough, nothing else here waits for anything.
+    await othersTurn()
   }
 
   async #entry(name: string, size: number, bytes: Readable): Promise<void> {
