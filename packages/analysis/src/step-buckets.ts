@@ -24,9 +24,10 @@ export interface StepBuckets {
  * curve stay as they are until twice as many steps have to go into one.
  *
  * @param most at least 2: steps below and from 0 never share a bucket
+ * @param least a power of two that the width has at least: what lies closer together is not all there any more
  */
-export function stepBuckets({ steps, times, values }: Curve, most: number): StepBuckets {
-  const width = widthFor(steps, most)
+export function stepBuckets({ steps, times, values }: Curve, most: number, least = 1): StepBuckets {
+  const width = Math.max(least, bucketWidth(steps, most))
   const buckets: StepBuckets = { width, steps: [], times: [], values: [], min: [], max: [], counts: [] }
   let open: number | undefined
   values.forEach((value, n) => {
@@ -50,7 +51,11 @@ export function stepBuckets({ steps, times, values }: Curve, most: number): Step
   return buckets
 }
 
-function widthFor(steps: readonly number[], most: number): number {
+/**
+ * The least power of two for which steps fall into at most so many buckets of that width.
+ * @param steps sorted
+ */
+export function bucketWidth(steps: ArrayLike<number>, most: number): number {
   // Neighbours that are apart in buckets of a width are apart in every smaller one, so it is enough to know for each
   // pair from which width on they are together.
   const apart: number[] = []

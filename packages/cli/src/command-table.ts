@@ -1,6 +1,7 @@
 import { type CommandEntry, HELP, type OptionEntry } from './command-table/command-entry.ts'
 import { HOST_COMMANDS } from './command-table/host-commands.ts'
 import { LOOK_COMMANDS } from './command-table/look-commands.ts'
+import { PROJECT_COMMANDS } from './command-table/project-commands.ts'
 import { START_COMMANDS } from './command-table/start-commands.ts'
 import { STEER_COMMANDS } from './command-table/steer-commands.ts'
 import { TRIAL_COMMANDS } from './command-table/trial-commands.ts'
@@ -10,6 +11,7 @@ export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])
   ['server', 'start, stop or look at the local server'],
   ['trial', 'look at single trials and steer them'],
   ['runs', 'find runs of experiments and sweeps'],
+  ['project', 'projects: what is kept of them, export and import'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
   ['webhook', 'tell other programs, or Slack, what happens'],
@@ -21,6 +23,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ...LOOK_COMMANDS,
   ...TRIAL_COMMANDS,
   ...STEER_COMMANDS,
+  ...PROJECT_COMMANDS,
   ...HOST_COMMANDS,
   {
     name: 'completion',

@@ -54,6 +54,7 @@ export interface RunPageOptions extends PageOptions {
   readonly statuses?: readonly RunStatus[] | undefined
   readonly parentRunId?: string | undefined
   readonly deleted?: 'only' | 'include' | 'exclude' | undefined
+  readonly archived?: 'only' | 'include' | 'exclude' | undefined
 }
 
 /** Projects, experiments and runs. A sweep is an experiment, and `<sweep>-<number>` is the run of a trial. */
@@ -79,6 +80,8 @@ export interface Tracking {
   heartbeat(runId: string): Promise<RunHeartbeat>
   /** It can be restored. */
   deleteRun(runId: string): Promise<RunView>
+  /** Puts a run that is over away: it is in no list that does not ask for it. It can be restored. */
+  archiveRun(runId: string): Promise<RunView>
   restoreRun(runId: string): Promise<RunView>
   logParams(runId: string, body: LogParams): Promise<ParamsLogged>
   changeTags(runId: string, changes: ChangeTags): Promise<TagsView>
@@ -135,6 +138,7 @@ export function createTracking(http: Http): Tracking {
     endRun: async (id, body) => (await post(`${runPath(id)}/end`, body)) as RunView,
     heartbeat: async (id) => (await post(`${runPath(id)}/heartbeat`)) as RunHeartbeat,
     deleteRun: async (id) => (await http.json({ method: 'DELETE', path: runPath(id) })) as RunView,
+    archiveRun: async (id) => (await post(`${runPath(id)}/archive`)) as RunView,
     restoreRun: async (id) => (await post(`${runPath(id)}/restore`)) as RunView,
     logParams: async (id, body) => (await post(`${runPath(id)}/params`, body)) as ParamsLogged,
     changeTags: async (id, body) => (await post(`${runPath(id)}/tags`, body)) as TagsView,

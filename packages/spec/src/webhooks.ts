@@ -4,6 +4,7 @@ import { SweepId } from './ids.ts'
 /** What webhooks can be told of; docs/tracking/webhooks.md says what each means. */
 export const EVENT_KINDS = [
   'project.created',
+  'project.retention',
   'experiment.created',
   'experiment.ended',
   'run.created',

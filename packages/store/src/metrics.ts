@@ -225,29 +225,33 @@ async function compact(
     }
   }
   const chunks = [...columns].flatMap(([nameId, column]) => chunksOf(nameId, column, stored.get(nameId) ?? 0))
+  await Promise.all([insertChunks(tx, key, chunks), tx.query(DELETE, [key, newest.batch])])
+}
+
+export async function insertChunks(tx: Queryable, attemptKey: number, chunks: readonly Chunk[]): Promise<void> {
+  if (chunks.length === 0) return
   const { bytes, starts, lengths } = joined(chunks.map((chunk) => chunk.points))
-  await Promise.all([
-    tx.query(INSERT_CHUNKS, [
-      key,
-      bytes,
-      chunks.map((chunk) => chunk.nameId),
-      chunks.map((chunk) => chunk.first),
-      chunks.map((chunk) => chunk.count),
-      starts,
-      lengths,
-    ]),
-    tx.query(DELETE, [key, newest.batch]),
+  await tx.query(INSERT_CHUNKS, [
+    attemptKey,
+    bytes,
+    chunks.map((chunk) => chunk.nameId),
+    chunks.map((chunk) => chunk.first),
+    chunks.map((chunk) => chunk.count),
+    starts,
+    lengths,
   ])
 }
 
-interface Chunk {
+/** A row of metric_chunks. */
+export interface Chunk {
   readonly nameId: number
   readonly first: number
   readonly count: number
   readonly points: Uint8Array
 }
 
-function chunksOf(nameId: number, column: Column, stored: number): Chunk[] {
+/** @param stored points of this metric that are in chunks already */
+export function chunksOf(nameId: number, column: Column, stored: number): Chunk[] {
   const chunks: Chunk[] = []
   for (let at = 0; at < column.values.length; at += CHUNK_POINTS) {
     const part = {

@@ -17,6 +17,21 @@ export async function takeServiceLease(database: Queryable, name: string, owner:
   return rowCount === 1
 }
 
+const HOLD = {
+  name: 'service-lease-hold',
+  text: `update service_leases set until = clock_timestamp() + $3 * interval '1 ms'
+          where name = $1 and owner = $2 and until > clock_timestamp()`,
+}
+
+/**
+ * Whether the work is still `owner`'s, who has it for the next `ms` then. Nobody else can take it before the transaction
+ * ends, so what is done in it is done by one alone.
+ */
+export async function holdServiceLease(tx: Queryable, name: string, owner: string, ms: number): Promise<boolean> {
+  const { rowCount } = await tx.query(HOLD, [name, owner, ms])
+  return rowCount === 1
+}
+
 /** Lets others take over at once. */
 export async function giveServiceLease(database: Queryable, name: string, owner: string): Promise<void> {
   await database.query('delete from service_leases where name = $1 and owner = $2', [name, owner])

@@ -29,6 +29,11 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error) === '23505'
 }
 
+/** What was to be stored breaks a rule of the schema, or is no value of its type. */
+export function isBadData(error: unknown): boolean {
+  return /^2[23]/.test(codeOf(error) ?? '')
+}
+
 /** Whether a statement was given up because it took longer than it may; also of an error that `storeError` has made. */
 export function isTimeout(error: unknown): boolean {
   return codeOf(error instanceof SweepError ? error.cause : error) === '57014'

@@ -37,6 +37,7 @@ import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
 import { ObjectJanitor } from './objects/object-janitor.ts'
 import { addObjectRoutes } from './objects/object-routes.ts'
 import { addPageRoutes } from './pages/page-routes.ts'
+import { RetentionKeeper } from './retention/retention-keeper.ts'
 import type { ApiSettings } from './settings.ts'
 import { addConfirmRoutes } from './sweeps/confirm-routes.ts'
 import { addImportanceRoutes } from './sweeps/importance-routes.ts'
@@ -125,6 +126,7 @@ export async function buildApi(
     patience: settings.runPatience ?? RUN_PATIENCE,
     log,
   })
+  const retention = new RetentionKeeper({ database, log, clock: dependencies.clock, id: newId(randomBytes) })
   const liveness = new ApiLiveness(database, newId(randomBytes), log)
 
   const app: App = Fastify({
@@ -193,6 +195,7 @@ export async function buildApi(
   })
   app.addHook('onClose', async () => {
     await courier.close()
+    await retention.close()
     await liveness.close()
     await janitor.close()
     await lostRuns.close()
@@ -204,6 +207,7 @@ export async function buildApi(
   janitor.start()
   courier.start()
   lostRuns.start()
+  retention.start()
   return { app, context }
 }
 

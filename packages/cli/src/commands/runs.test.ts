@@ -28,6 +28,8 @@ function fakeRun(changes: object = {}): RunRow {
     startedAt: '2026-01-01T00:00:00.000Z',
     endedAt: '2026-01-01T00:01:30.000Z',
     deletedAt: null,
+    archivedAt: null,
+    thinnedAt: null,
     ...changes,
   }
 }

@@ -29,6 +29,8 @@ export interface RunSearch {
   readonly tags?: readonly string[] | 'all' | undefined
   /** Those that are not deleted when absent. */
   readonly deleted?: 'only' | 'include' | 'exclude' | undefined
+  /** Those that are not archived when absent. */
+  readonly archived?: 'only' | 'include' | 'exclude' | undefined
   readonly limit: number
   /** `next` of the page before. */
   readonly after?: string | undefined
@@ -153,11 +155,12 @@ async function runsByKey(database: Queryable, keys: readonly number[], search: R
   })
 }
 
-function scopeSql({ experimentId, project, deleted }: RunSearch, parameters: SqlParameters): string[] {
+function scopeSql({ experimentId, project, deleted, archived }: RunSearch, parameters: SqlParameters): string[] {
   const conditions = ['true']
   if (experimentId !== undefined) conditions.push(`r.experiment_id = ${parameters.add(experimentId, 'text')}`)
   if (project !== undefined) conditions.push(`p.name = ${parameters.add(plainText(project), 'text')}`)
   if (deleted !== 'include') conditions.push(`r.deleted_at is ${deleted === 'only' ? 'not null' : 'null'}`)
+  if (archived !== 'include') conditions.push(`r.archived_at is ${archived === 'only' ? 'not null' : 'null'}`)
   return conditions
 }
 

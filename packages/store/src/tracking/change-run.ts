@@ -25,7 +25,8 @@ const CHANGE = {
            resources = case when $6::jsonb is null then resources else coalesce(resources, '{}') || $6 end,
            status = coalesce($7, status),
            started_at = case when $7 = 'running' then coalesce(started_at, now()) else started_at end,
-           ended_at = case when $7 is null then ended_at end
+           ended_at = case when $7 is null then ended_at end,
+           archived_at = case when $7 is null then archived_at end
           where key = $1`,
 }
 

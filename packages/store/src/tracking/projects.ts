@@ -18,16 +18,16 @@ export interface ProjectRecord {
   readonly createdAt: Date
 }
 
-interface ProjectRow extends Omit<ProjectRecord, 'tags' | 'settings' | 'createdAt'> {
+export interface ProjectRow extends Omit<ProjectRecord, 'tags' | 'settings' | 'createdAt'> {
   readonly tags: unknown
   readonly settings: unknown
   readonly created_at: Date
 }
 
-const COLUMNS = `p.id, p.name, p.description, p.owner, p.team, p.tags, p.settings, p.created_at,
+export const PROJECT_COLUMNS = `p.id, p.name, p.description, p.owner, p.team, p.tags, p.settings, p.created_at,
   (select count(*) from experiments e where e.project_id = p.id)::int as experiments`
 
-function projectRecord({ created_at, tags, settings, ...row }: ProjectRow): ProjectRecord {
+export function projectRecord({ created_at, tags, settings, ...row }: ProjectRow): ProjectRecord {
   return { ...row, tags: Tags.parse(tags), settings: ProjectSettings.parse(settings), createdAt: created_at }
 }
 
@@ -64,7 +64,7 @@ export async function createProject(
 /** Throws `not-found`. */
 export async function getProject(database: Queryable, id: number): Promise<ProjectRecord> {
   const { rows } = await database.query<ProjectRow>(
-    { name: 'project-get', text: `select ${COLUMNS} from projects p where p.id = $1` },
+    { name: 'project-get', text: `select ${PROJECT_COLUMNS} from projects p where p.id = $1` },
     [id],
   )
   if (rows[0] === undefined) throw new SweepError('not-found', `there is no project ${id}`)
@@ -73,7 +73,7 @@ export async function getProject(database: Queryable, id: number): Promise<Proje
 
 export async function projectNamed(database: Queryable, name: string): Promise<ProjectRecord | undefined> {
   const { rows } = await database.query<ProjectRow>(
-    { name: 'project-named', text: `select ${COLUMNS} from projects p where p.name = $1` },
+    { name: 'project-named', text: `select ${PROJECT_COLUMNS} from projects p where p.name = $1` },
     [plainText(name)],
   )
   return rows[0] && projectRecord(rows[0])
@@ -87,7 +87,7 @@ export async function listProjects(
   const { rows } = await database.query<ProjectRow>(
     {
       name: 'project-list',
-      text: `select ${COLUMNS} from projects p
+      text: `select ${PROJECT_COLUMNS} from projects p
               where ($1::text is null or p.name = $1) and ($2::text is null or p.name collate "C" > $2)
               order by p.name collate "C" limit $3`,
     },

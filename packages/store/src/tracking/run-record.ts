@@ -25,6 +25,8 @@ export interface RunRecord {
   readonly startedAt: Date | null
   readonly endedAt: Date | null
   readonly deletedAt: Date | null
+  readonly archivedAt: Date | null
+  readonly thinnedAt: Date | null
 }
 
 export interface RunRow {
@@ -47,6 +49,8 @@ export interface RunRow {
   readonly started_at: Date | null
   readonly ended_at: Date | null
   readonly deleted_at: Date | null
+  readonly archived_at: Date | null
+  readonly thinned_at: Date | null
 }
 
 const OF_TRIAL = Object.entries(TRIAL_RUN_STATUS)
@@ -70,7 +74,8 @@ export const RUN_COLUMNS = runColumns(RUN_PARAMS, 'r.tags')
 export function runColumns(params: string, tags: string): string {
   return `r.id, r.key, r.experiment_id, e.name as experiment, p.name as project, ${RUN_NAME} as name, r.group_name,
     ${RUN_STATUS} as status, parent.id as parent_id, r.sweep_id, r.trial, t.state as trial_state, ${params} as params,
-    ${tags} as tags, r.created_by, r.created_at, ${RUN_STARTED} as started_at, ${RUN_ENDED} as ended_at, r.deleted_at`
+    ${tags} as tags, r.created_by, r.created_at, ${RUN_STARTED} as started_at, ${RUN_ENDED} as ended_at, r.deleted_at,
+    r.archived_at, r.thinned_at`
 }
 
 export const RUN_TABLES = `runs r
@@ -101,5 +106,7 @@ export function runRecord(row: RunRow): RunRecord {
     startedAt: row.started_at,
     endedAt: row.ended_at,
     deletedAt: row.deleted_at,
+    archivedAt: row.archived_at,
+    thinnedAt: row.thinned_at,
   }
 }

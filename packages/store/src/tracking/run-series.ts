@@ -58,6 +58,19 @@ export async function readRunSeries(database: Queryable, runKey: number, name: s
   }
 }
 
+/** Steps of which only the last, least and largest point were kept; null where all are there. */
+export async function thinnedSteps(database: Queryable, runKey: number, name: string): Promise<number | null> {
+  const { rows } = await database.query<{ thinned_steps: number | null }>(
+    {
+      name: 'run-series-thinned',
+      text: `select m.thinned_steps from metric_names n join run_metrics m on m.run_key = $1 and m.name_id = n.id
+              where n.name = $2`,
+    },
+    [runKey, name],
+  )
+  return rows[0]?.thinned_steps ?? null
+}
+
 function continued(before: readonly Point[], attempt: readonly Point[]): Point[] {
   const begin = attempt.reduce((least, { step }) => Math.min(least, step), Number.POSITIVE_INFINITY)
   return [...before.filter(({ step }) => step < begin), ...attempt]

@@ -242,10 +242,37 @@ export async function deleteRun(database: Database, id: RunId): Promise<void> {
   })
 }
 
-/** Safe to repeat. Throws `not-found`. */
+/**
+ * Puts a run away: lists leave it out unless they are asked for it. Safe to repeat.
+ * @throws SweepError `not-found`; `conflict` when it is deleted, or not over
+ */
+export async function archiveRun(database: Database, id: RunId): Promise<void> {
+  await database.tx(async (tx) => {
+    const run = await lockRun(tx, id)
+    if (!isOver(run.status)) {
+      throw new SweepError('conflict', `run ${id} is ${run.status}, and only runs that are over can be archived`)
+    }
+    await tx.query('update runs set archived_at = coalesce(archived_at, now()) where key = $1', [run.key])
+  })
+}
+
+/**
+ * Shows a run again that was deleted or archived. The policy of its project does not archive it a second time. Safe to
+ * repeat. Throws `not-found`; `conflict` for the run of a trial whose points and files are gone.
+ */
 export async function restoreRun(database: Database, id: RunId): Promise<void> {
-  const { rowCount } = await database.query('update runs set deleted_at = null where id = $1', [id])
-  if (rowCount !== 1) throw noRun(id)
+  await database.tx(async (tx) => {
+    await lockAnyRun(tx, id)
+    const { rowCount } = await tx.query(
+      `update runs set deleted_at = null, archived_at = null, is_kept = is_kept or archived_at is not null
+        where id = $1 and purged_at is null`,
+      [id],
+    )
+    if (rowCount === 1) return
+    throw new SweepError('conflict', `run ${id} was deleted so long ago that its points and files are gone`, {
+      hint: 'settings.deleted of its project says when they go. The trial itself is still there.',
+    })
+  })
 }
 
 /** A write that the trial's own life forbids. */

@@ -5,6 +5,7 @@ import { BEST_COLUMNS, BEST_CONFIG } from '../best-config.ts'
 import type { Database, Queryable } from '../database.ts'
 import { loadFacts } from '../facts.ts'
 import { jsonText, plainText } from '../json-text.ts'
+import type { RetentionDone } from '../retention/rounds.ts'
 import { BUDGET_SHARE, BUDGET_USED } from './budget-used.ts'
 import { LOCK_EVENTS, listWebhooks } from './webhooks.ts'
 
@@ -37,6 +38,8 @@ export interface RowNews {
   readonly project: string
   readonly experiment: { readonly id: string; readonly name: string } | null
   readonly run: { readonly id: string; readonly name: string | null; readonly status: string } | null
+  /** What the policy of the project has done. */
+  readonly retention: RetentionDone | null
 }
 
 export interface FindingNews {
@@ -128,6 +131,7 @@ interface InboxRow {
   readonly run_id: string | null
   readonly run: string | null
   readonly status: string | null
+  readonly retention: RetentionDone | null
 }
 
 /** @returns ids of runs that have ended */
@@ -137,18 +141,25 @@ async function takeRows(tx: Queryable, maker: EventMaker, events: NewEvent[]): P
        delete from event_inbox where id = any(array(select id from event_inbox order by id limit $1))
        returning id, kind, row_id, at)
      select t.id, t.kind, t.at, p.name as project, e.id as experiment_id, e.name as experiment, r.id as run_id, r.name as run,
-            r.status
+            r.status, case when d.id is not null then json_build_object(
+              'archivedRuns', d.archived_runs, 'thinnedRuns', d.thinned_runs, 'pointsBefore', d.points_before,
+              'pointsAfter', d.points_after, 'purgedRuns', d.purged_runs, 'purgedFiles', d.purged_files,
+              'purgedBytes', d.purged_bytes) end as retention
        from taken t
+       left join retention_rounds d on d.id = case t.kind when 'project.retention' then t.row_id::int8 end
        left join runs r on t.kind like 'run.%' and r.id = t.row_id
        left join experiments e on e.id = case when t.kind like 'experiment.%' then t.row_id else r.experiment_id end
-       left join projects p on p.id = case when t.kind like 'project.%' then t.row_id::int else e.project_id end`,
+       left join projects p on p.id = case t.kind when 'project.created' then t.row_id::int
+                                      when 'project.retention' then d.project_id else e.project_id end`,
     [MOST_ROWS],
   )
   for (const row of rows.toSorted((a, b) => a.id - b.id)) {
     if (row.project === null) continue
     const experiment = row.experiment_id === null ? null : { id: row.experiment_id, name: row.experiment ?? '' }
     const run = row.run_id === null ? null : { id: row.run_id, name: row.run, status: row.status ?? '' }
-    events.push(maker.row({ kind: row.kind, at: row.at, project: row.project, experiment, run }))
+    events.push(
+      maker.row({ kind: row.kind, at: row.at, project: row.project, experiment, run, retention: row.retention }),
+    )
   }
   return rows.flatMap(({ kind, run_id }) => (kind === 'run.ended' && run_id !== null ? [run_id] : []))
 }

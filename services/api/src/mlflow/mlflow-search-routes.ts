@@ -74,6 +74,7 @@ export function addMlflowSearchRoutes(app: App, context: ApiContext): void {
       order: order.length === 0 ? [] : parseOrder(order.join(', ')),
       experimentId: experiments.length === 1 ? experiments[0]?.id : undefined,
       deleted: DELETED[view],
+      archived: view === 'ACTIVE_ONLY' ? 'exclude' : 'include',
       limit,
       after: request.body.page_token || undefined,
     })

@@ -42,7 +42,7 @@ export async function storeUpload(
   }
 }
 
-async function storeBytes(sha256: string, source: Readable, context: ApiContext): Promise<StoredBytes> {
+export async function storeBytes(sha256: string, source: Readable, context: ApiContext): Promise<StoredBytes> {
   const { database, objects, settings } = context
   const { quotaBytes } = settings.objects
   const reserve = () => reserveObject(database, sha256)
@@ -85,11 +85,11 @@ function overQuota(quotaBytes: number): SweepError {
   })
 }
 
-function isDiskFull(error: unknown): boolean {
+export function isDiskFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT')
 }
 
-function fullDisk(cause: unknown): SweepError {
+export function fullDisk(cause: unknown): SweepError {
   return new SweepError('storage-full', "the server's disk has no room to keep the file until its hash is known", {
     hint: 'Send the SHA-256 with it, or set TMPDIR of the server to a larger disk.',
     retryable: true,

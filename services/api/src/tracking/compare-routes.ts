@@ -93,7 +93,7 @@ export function addCompareRoutes(app: App, { database }: ApiContext): void {
       const metric = judgingMetric(experiment, request.query)
       const names = [metric.name]
       const [{ runs, isAll }, base] = await Promise.all([
-        runsToAnalyse(database, { experimentId: experiment.id, metrics: names }, MOST_SUMMARISED),
+        runsToAnalyse(database, { experimentId: experiment.id, metrics: names, archived: 'include' }, MOST_SUMMARISED),
         baseline === undefined ? undefined : namedRuns(database, [baseline], names),
       ])
       const { improvement, ...summary } = experimentSummary(runs.map(runData), {
@@ -131,6 +131,7 @@ async function namedRuns(
     filter: { kind: 'in', field: { kind: 'attribute', name: 'id' }, negated: false, values: ids },
     metrics,
     deleted: 'include',
+    archived: 'include',
     limit: ids.length,
   })
   const byId = new Map(runs.map((run) => [run.id, run]))

@@ -18,7 +18,7 @@ import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 
-const ProjectPath = z.strictObject({ id: z.coerce.number().int().min(1).max(2_147_483_647) })
+export const ProjectPath = z.strictObject({ id: z.coerce.number().int().min(1).max(2_147_483_647) })
 const ProjectQuery = z.strictObject({
   name: z.string().max(200).optional(),
   limit: z.coerce.number().int().min(1).max(1000).default(100),
@@ -83,7 +83,7 @@ export function addProjectRoutes(app: App, { database, log }: ApiContext): void 
   )
 }
 
-function projectView({ createdAt, tags, settings, ...project }: ProjectRecord): ProjectView {
+export function projectView({ createdAt, tags, settings, ...project }: ProjectRecord): ProjectView {
   return {
     ...project,
     tags: { ...tags },

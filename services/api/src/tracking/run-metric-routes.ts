@@ -5,7 +5,7 @@ import { RunId } from '@sweep/spec/ids'
 import { metricPlace } from '@sweep/spec/tracking/metric-context'
 import { BatchTaken, MetricHistory, MetricSummaries, MetricsBatch } from '@sweep/spec/wire/tracking/metrics'
 import { runMetrics } from '@sweep/store/tracking/run-metrics'
-import { type RunSeries, readRunSeries } from '@sweep/store/tracking/run-series'
+import { type RunSeries, readRunSeries, thinnedSteps } from '@sweep/store/tracking/run-series'
 import { getRun, noRun } from '@sweep/store/tracking/runs'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
@@ -107,11 +107,12 @@ export function addRunMetricRoutes(app: App, { clock, database }: ApiContext): v
     },
     async (request) => {
       const { id, '*': name } = request.params
-      const { key } = await getRun(database, id)
+      const { key, thinnedAt } = await getRun(database, id)
       const { from, to, points } = request.query
       const series = between(await readRunSeries(database, key, name), from, to)
       if (series.steps.length === 0) await refuseUnknown(id, key, name)
-      return history(name, series, points)
+      const thinned = thinnedAt === null ? null : await thinnedSteps(database, key, name)
+      return history(name, series, points, thinned)
     },
   )
 
@@ -131,9 +132,9 @@ function between(series: RunSeries, from = Number.NEGATIVE_INFINITY, to = Number
   return { steps: cut(series.steps), times: cut(series.times), values: cut(series.values) }
 }
 
-function history(key: string, series: RunSeries, points: number): MetricHistory {
-  const about = { key, context: metricPlace(key).context, total: series.steps.length }
+function history(key: string, series: RunSeries, points: number, thinned: number | null): MetricHistory {
+  const about = { key, context: metricPlace(key).context, total: series.steps.length, thinnedSteps: thinned }
   if (series.steps.length <= points) return { ...about, bucketSteps: null, ...series }
-  const { width, ...buckets } = stepBuckets(series, points)
+  const { width, ...buckets } = stepBuckets(series, points, thinned ?? 1)
   return { ...about, bucketSteps: width, ...buckets }
 }

@@ -12,7 +12,7 @@ import {
   TagsView,
 } from '@sweep/spec/wire/tracking/runs'
 import { changeRun, changeTags, logParams } from '@sweep/store/tracking/change-run'
-import { createRun, deleteRun, endRun, getRun, isRunBelow, restoreRun } from '@sweep/store/tracking/runs'
+import { archiveRun, createRun, deleteRun, endRun, getRun, isRunBelow, restoreRun } from '@sweep/store/tracking/runs'
 import { z } from 'zod'
 import { principalName, runOfTrial } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
@@ -116,10 +116,28 @@ export function addRunRoutes(app: App, context: ApiContext): void {
   )
 
   app.post(
+    '/runs/:id/archive',
+    {
+      config: { access: 'operator' },
+      schema: {
+        summary: 'Put a run away that is over; it can be restored',
+        params: RunPath,
+        response: { 200: RunView },
+      },
+    },
+    async (request) => {
+      const { id } = request.params
+      await archiveRun(database, id)
+      log.info({ run: id, by: principalName(request.principal) }, 'run archived')
+      return runView(await getRun(database, id))
+    },
+  )
+
+  app.post(
     '/runs/:id/restore',
     {
       config: { access: 'operator' },
-      schema: { summary: 'Show a deleted run again', params: RunPath, response: { 200: RunView } },
+      schema: { summary: 'Show a deleted or archived run again', params: RunPath, response: { 200: RunView } },
     },
     async (request) => {
       const { id } = request.params

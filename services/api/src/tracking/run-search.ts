@@ -13,7 +13,7 @@ import { runView } from './run-view.ts'
 
 export type Scope = Pick<
   z.output<typeof SearchRuns>,
-  'filter' | 'experiment' | 'project' | 'status' | 'parent' | 'deleted'
+  'filter' | 'experiment' | 'project' | 'status' | 'parent' | 'deleted' | 'archived'
 >
 
 /**
@@ -21,7 +21,7 @@ export type Scope = Pick<
  * @throws SweepError `invalid-request` where one can't be read, `not-found` for an experiment that is not there
  */
 export async function scopeOf(database: Database, scope: Scope): Promise<Omit<RunSearch, 'limit'>> {
-  const { filter, experiment, project, status, parent, deleted } = scope
+  const { filter, experiment, project, status, parent, deleted, archived } = scope
   if (experiment !== undefined) await getExperiment(database, experiment)
   const parts: Filter[] = []
   if (filter !== undefined && filter.trim() !== '') parts.push(parseFilter(filter))
@@ -37,6 +37,7 @@ export async function scopeOf(database: Database, scope: Scope): Promise<Omit<Ru
     experimentId: experiment,
     project,
     deleted,
+    archived,
   }
 }
 

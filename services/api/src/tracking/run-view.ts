@@ -7,7 +7,7 @@ import type { RunRecord } from '@sweep/store/tracking/run-record'
 import type { ApiContext } from '../context.ts'
 
 export function runView(run: RunRecord): RunView {
-  const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, ...rest } = run
+  const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, archivedAt, thinnedAt, ...rest } = run
   return {
     ...rest,
     trial: trial === null ? null : { ...trial },
@@ -17,6 +17,8 @@ export function runView(run: RunRecord): RunView {
     startedAt: startedAt?.toISOString() ?? null,
     endedAt: endedAt?.toISOString() ?? null,
     deletedAt: deletedAt?.toISOString() ?? null,
+    archivedAt: archivedAt?.toISOString() ?? null,
+    thinnedAt: thinnedAt?.toISOString() ?? null,
   }
 }
 
@@ -40,7 +42,7 @@ export async function runDetail(run: RunRecord, { database }: ApiContext): Promi
 }
 
 /** Where the code of a sweep's trials is from. */
-function sourceOf({ document, code }: SweepDefinition): RunSource {
+export function sourceOf({ document, code }: SweepDefinition): RunSource {
   const entryPoint = document.program ?? document.command.join(' ').slice(0, 10_000)
   switch (code.kind) {
     case 'folder':

@@ -1,5 +1,7 @@
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addRetentionRoutes } from '../retention/retention-routes.ts'
+import { addTransferRoutes } from '../transfer/transfer-routes.ts'
 import { addChartRoutes } from './chart-routes.ts'
 import { addCompareRoutes } from './compare-routes.ts'
 import { addExperimentRoutes } from './experiment-routes.ts'
@@ -13,6 +15,8 @@ import { addRunRoutes } from './run-routes.ts'
 /** Projects, experiments and runs. */
 export function addTrackingRoutes(app: App, context: ApiContext): void {
   addProjectRoutes(app, context)
+  addRetentionRoutes(app, context)
+  addTransferRoutes(app, context)
   addExperimentRoutes(app, context)
   addRunRoutes(app, context)
   addRunListRoutes(app, context)

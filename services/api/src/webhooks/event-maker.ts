@@ -1,6 +1,7 @@
 import type { Fact } from '@sweep/spec/facts'
 import { encodeMetric } from '@sweep/spec/number'
 import type { EventBody, EventKind } from '@sweep/spec/webhooks'
+import type { RetentionDone } from '@sweep/store/retention/rounds'
 import type { EventMaker, NewEvent, SweepNews } from '@sweep/store/webhooks/events'
 
 type Data = EventBody['data']
@@ -14,7 +15,8 @@ export const eventMaker: EventMaker = {
     const end = events.findIndex(({ body }) => body.kind === 'sweep.ended')
     return end === -1 ? [...events, ...late] : [...events.slice(0, end), ...late, ...events.slice(end)]
   },
-  row({ kind, at, project, experiment, run }) {
+  row({ kind, at, project, experiment, run, retention }) {
+    if (retention !== null) return retentionEvent(at, project, retention)
     const what = run === null ? (experiment === null ? 'project' : 'experiment') : 'run'
     const name = run === null ? (experiment?.name ?? project) : (run.name ?? run.id)
     const how = kind.endsWith('.ended')
@@ -59,6 +61,31 @@ export const eventMaker: EventMaker = {
       },
     }
   },
+}
+
+function retentionEvent(at: Date, project: string, done: RetentionDone): NewEvent {
+  const parts = [
+    ...(done.archivedRuns > 0 ? [`${done.archivedRuns} runs archived`] : []),
+    ...(done.thinnedRuns > 0
+      ? [`points of ${done.thinnedRuns} runs thinned out from ${done.pointsBefore} to ${done.pointsAfter}`]
+      : []),
+    ...(done.purgedRuns > 0 ? [`${done.purgedRuns} deleted runs removed for good with ${done.purgedFiles} files`] : []),
+  ]
+  return {
+    body: {
+      ...{
+        kind: 'project.retention',
+        at: at.toISOString(),
+        project,
+        experiment: null,
+        sweep: null,
+        trial: null,
+        run: null,
+      },
+      text: `policy of project ${project}: ${parts.join(', ')}`,
+      data: { ...done },
+    },
+  }
 }
 
 function past(kind: EventKind): string {

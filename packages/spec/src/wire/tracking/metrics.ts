@@ -90,6 +90,8 @@ export const MetricHistory = z.strictObject({
   total: z.int(),
   /** Null: these are the points themselves. */
   bucketSteps: z.number().nullable(),
+  /** Of so many steps only the last, least and largest point were kept, see docs/tracking/retention.md; null: of each all. */
+  thinnedSteps: z.number().nullable(),
   steps: z.array(z.int()),
   /** Milliseconds since 1970. */
   times: z.array(z.number()),

@@ -16,6 +16,8 @@ const Goal = z.enum(['minimize', 'maximize'])
 export const JudgedBy = z.strictObject({ name: Name, goal: Goal })
 export type JudgedBy = z.infer<typeof JudgedBy>
 
+const Days = z.int().min(1).max(36_500)
+
 export const ProjectSettings = z.strictObject({
   /** What new experiments of the project begin with, as far as they say nothing themselves. */
   experiment: z
@@ -44,13 +46,31 @@ export const ProjectSettings = z.strictObject({
   archive: z
     .strictObject({
       /** Once they have been over for so many days; absent: never. */
-      afterDays: z.int().min(1).max(36_500).optional(),
+      afterDays: Days.optional(),
       /** The best so many of each experiment stay. */
       keepBest: z.int().min(0).max(1_000_000).default(0),
       /** And the newest so many. */
       keepRecent: z.int().min(0).max(1_000_000).default(0),
     })
     .default({ keepBest: 0, keepRecent: 0 }),
+  /** How long every point of a metric is kept. */
+  points: z
+    .strictObject({
+      /** Of runs that have been over for so many days only the last, least and largest of each bucket stay; absent: all. */
+      wholeDays: Days.optional(),
+      /** At most so many buckets for each metric of a run. */
+      buckets: z.int().min(2).max(100_000).default(500),
+      /** The best so many of each experiment stay whole. */
+      keepBest: z.int().min(0).max(1_000_000).default(10),
+    })
+    .default({ buckets: 500, keepBest: 10 }),
+  /** When deleted runs are gone for good. */
+  deleted: z
+    .strictObject({
+      /** So many days after they were deleted, with their files; absent: never. */
+      purgeAfterDays: Days.optional(),
+    })
+    .default({}),
 })
 export type ProjectSettings = z.infer<typeof ProjectSettings>
 

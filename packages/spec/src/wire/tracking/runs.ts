@@ -141,6 +141,10 @@ export const RunView = z.strictObject({
   startedAt: Time.nullable(),
   endedAt: Time.nullable(),
   deletedAt: Time.nullable(),
+  /** Since when it is put away, and in no list that does not ask for it. */
+  archivedAt: Time.nullable(),
+  /** When points of it were dropped but for the last, least and largest of each bucket of steps. */
+  thinnedAt: Time.nullable(),
 })
 export type RunView = z.infer<typeof RunView>
 

@@ -19,6 +19,7 @@ export const runScope = {
   status: list(z.enum(RUN_STATUSES)).optional(),
   parent: RunId.optional(),
   deleted: z.enum(['only', 'include', 'exclude']).default('exclude'),
+  archived: z.enum(['only', 'include', 'exclude']).default('exclude'),
 }
 
 export const SearchRuns = z.strictObject({
