@@ -47,7 +47,7 @@ function judge(gate: ModelGate, facts: GateFacts): Finding {
 
 function judgeMetric(gate: Extract<ModelGate, { kind: 'metric' }>, { metrics }: GateFacts): Finding {
   const { min, max } = gate
-  const value = valueOf(metrics, gate)
+  const value = metricValue(metrics, gate)
   const threshold = boundsText(gate)
   if (value === null)
     return finding(false, null, threshold, `it has no ${metricText(gate)}, which must be ${threshold}`)
@@ -59,7 +59,7 @@ function judgeMetric(gate: Extract<ModelGate, { kind: 'metric' }>, { metrics }: 
 
 function judgeImprovement(gate: Extract<ModelGate, { kind: 'improvement' }>, facts: GateFacts): Finding {
   const name = metricText(gate)
-  const value = valueOf(facts.metrics, gate)
+  const value = metricValue(facts.metrics, gate)
   const shown = value === null ? null : encodeMetric(value)
   const { production } = facts
   if (production === null) {
@@ -67,7 +67,7 @@ function judgeImprovement(gate: Extract<ModelGate, { kind: 'improvement' }>, fac
     const why = passed ? 'no version is in production to be better than' : `it has no ${name}`
     return finding(passed, shown, null, why)
   }
-  const than = valueOf(production.metrics, gate)
+  const than = metricValue(production.metrics, gate)
   const there = `version ${production.version} in production`
   if (than === null || !Number.isFinite(than)) {
     return finding(false, shown, null, `${there} has no ${name} to compare with`)
@@ -115,7 +115,7 @@ function recorded(what: Extract<ModelGate, { kind: 'recorded' }>['what'], facts:
   }
 }
 
-function valueOf(
+function metricValue(
   metrics: Readonly<Record<string, SummedMetric>>,
   { metric, summary }: { readonly metric: string; readonly summary: keyof SummedMetric },
 ): number | null {

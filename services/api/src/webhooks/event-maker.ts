@@ -2,6 +2,7 @@ import type { Fact } from '@sweep/spec/facts'
 import { encodeMetric } from '@sweep/spec/number'
 import type { EventBody, EventKind } from '@sweep/spec/webhooks'
 import type { EventMaker, NewEvent, SweepNews } from '@sweep/store/webhooks/events'
+import { modelEvent } from './model-event.ts'
 
 type Data = EventBody['data']
 
@@ -59,6 +60,7 @@ export const eventMaker: EventMaker = {
       },
     }
   },
+  model: (news) => ({ body: modelEvent(news) }),
 }
 
 function past(kind: EventKind): string {
