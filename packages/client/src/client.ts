@@ -44,6 +44,7 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createModels, type Models } from './models.ts'
 import { createRunSearches, type RunSearches } from './run-search.ts'
 import { createTracking, type Tracking } from './tracking.ts'
 import { type WatchOptions, watchEvents } from './watch-events.ts'
@@ -145,6 +146,8 @@ export interface Client {
   /** Projects, experiments and runs. */
   readonly tracking: Tracking
   readonly runs: RunSearches
+  /** Registered models, their versions and gates. */
+  readonly models: Models
 }
 
 const LOG_WAIT_MS = 15_000
@@ -232,6 +235,7 @@ export function createClient(options: HttpOptions): Client {
     },
     tracking: createTracking(http),
     runs: createRunSearches(http),
+    models: createModels(http),
     webhooks: createWebhooks(http),
   }
 }

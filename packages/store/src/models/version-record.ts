@@ -25,6 +25,8 @@ export interface ModelVersionRecord {
   readonly sizeBytes: number
   readonly framework: string | null
   readonly signature: Json
+  /** As said when it was registered. */
+  readonly dataVersion: string | null
   readonly origin: ModelOrigin
   readonly createdBy: string
   readonly createdAt: Date
@@ -82,6 +84,7 @@ function versionRecord(row: Row): ModelVersionRecord {
     sizeBytes: row.size_bytes,
     framework: row.framework,
     signature: Json.parse(row.signature),
+    dataVersion: row.data_version,
     origin: { ...origin, isFinal: row.is_final, dataVersion: row.data_version ?? origin.dataVersion },
     createdBy: row.created_by,
     createdAt: row.created_at,

@@ -196,7 +196,7 @@ export async function removeModelAlias(database: Database, model: string, alias:
   })
 }
 
-/** What has made a version, once its run is over; only the first to say so is heard. */
+/** Keeps what has made a version up to now; what was once final stays as it was. */
 export async function settleOrigin(
   database: Queryable,
   { modelKey, version }: Pick<ModelVersionRecord, 'modelKey' | 'version'>,
@@ -205,10 +205,10 @@ export async function settleOrigin(
   await database.query(
     {
       name: 'model-version-settle',
-      text: `update model_versions set origin = $3, is_final = true
+      text: `update model_versions set origin = $3, is_final = $4
               where model_key = $1 and version = $2 and not is_final`,
     },
-    [modelKey, version, originText(origin)],
+    [modelKey, version, originText(origin), origin.isFinal],
   )
 }
 

@@ -40,7 +40,7 @@ export async function runDetail(run: RunRecord, { database }: ApiContext): Promi
 }
 
 /** Where the code of a sweep's trials is from. */
-function sourceOf({ document, code }: SweepDefinition): RunSource {
+export function sourceOf({ document, code }: SweepDefinition): RunSource {
   const entryPoint = document.program ?? document.command.join(' ').slice(0, 10_000)
   switch (code.kind) {
     case 'folder':
