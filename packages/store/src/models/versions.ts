@@ -22,7 +22,9 @@ export interface NewVersion {
   /** Whether the model is made when there is none of this name. */
   readonly makesModel: boolean
   /** The run that has made it, and the file or folder among its files; null for files that are not kept here. */
-  readonly made: { readonly runId: RunId; readonly path: string } | null
+  readonly made: { readonly runId: RunId; readonly path: string | null } | null
+  /** Its files are those of this version, instead of those that the run has now. */
+  readonly copyOf?: Pick<ModelVersionRecord, 'modelKey' | 'version'>
   readonly source: string | null
   /** Whether the same files of the run, registered before, are the version there is. */
   readonly isSameAgain: boolean
@@ -48,7 +50,7 @@ export async function registerVersion(
   const { model, made } = version
   const stored = await database.tx(async (tx) => {
     const run = made === null ? null : await lockRun(tx, made.runId)
-    const files = made === null || run === null ? [] : await filesBelow(tx, made.runId, run.key, made.path)
+    const files = await filesOf(tx, version, run?.key)
     if (version.makesModel) {
       const { createdBy } = version
       await createModel(tx, { name: model, description: '', tags: {}, ifExists: 'show', createdBy })
@@ -71,19 +73,18 @@ export async function registerVersion(
   return { version: await getVersion(database, model, stored.number), created: stored.created }
 }
 
-interface File {
-  /** Within the model. */
-  readonly path: string
-  readonly sha256: string
-  readonly size_bytes: number
+async function filesOf(tx: Queryable, { made, copyOf }: NewVersion, runKey: number | undefined): Promise<ModelFile[]> {
+  if (copyOf !== undefined) return modelFiles(tx, copyOf)
+  if (made === null || made.path === null || runKey === undefined) return []
+  return filesBelow(tx, made.runId, runKey, made.path)
 }
 
-async function filesBelow(tx: Queryable, runId: RunId, runKey: number, path: string): Promise<File[]> {
-  const { rows } = await tx.query<File>(
+async function filesBelow(tx: Queryable, runId: RunId, runKey: number, path: string): Promise<ModelFile[]> {
+  const { rows } = await tx.query<ModelFile>(
     {
       name: 'model-files-below',
       text: `select case when f.path = $2 then regexp_replace(f.path, '^.*/', '') else substr(f.path, length($2) + 2) end
-                    as path, encode(f.sha256, 'hex') as sha256, f.size_bytes
+                    as path, encode(f.sha256, 'hex') as sha256, f.size_bytes as "sizeBytes"
                from artifacts f where f.run_key = $1 and (f.path = $2 or starts_with(f.path, $2 || '/')) limit $3`,
     },
     [runKey, plainText(path), MOST_FILES + 1],
@@ -99,7 +100,7 @@ async function filesBelow(tx: Queryable, runId: RunId, runKey: number, path: str
   return rows
 }
 
-function fingerprintOf(files: readonly File[]): Buffer {
+function fingerprintOf(files: readonly ModelFile[]): Buffer {
   const hash = createHash('sha256')
   for (const line of files.map(({ path, sha256 }) => JSON.stringify([path, sha256])).sort()) hash.update(`${line}\n`)
   return hash.digest()
@@ -131,7 +132,7 @@ async function insert(
     modelKey,
     runKey,
     made?.runId ?? null,
-    made === null ? null : plainText(made.path),
+    made === null || made.path === null ? null : plainText(made.path),
     source === null ? null : plainText(source),
     fingerprint,
     framework === null ? null : plainText(framework),
@@ -148,7 +149,7 @@ async function insert(
   return number
 }
 
-async function keepFiles(tx: Queryable, key: number, version: number, files: readonly File[]): Promise<void> {
+async function keepFiles(tx: Queryable, key: number, version: number, files: readonly ModelFile[]): Promise<void> {
   if (files.length === 0) return
   await tx.query(
     {
@@ -158,7 +159,7 @@ async function keepFiles(tx: Queryable, key: number, version: number, files: rea
                from unnest($3::text[], $4::int8[], $5::bytea[]) as f (path, size, sha256)`,
     },
     [
-      ...[key, version, files.map(({ path }) => path), files.map(({ size_bytes: bytes }) => bytes)],
+      ...[key, version, files.map(({ path }) => path), files.map(({ sizeBytes }) => sizeBytes)],
       files.map(({ sha256 }) => objectName(sha256)),
     ],
   )
