@@ -30,7 +30,11 @@ export const promote: Command = {
     const client = await context.client()
     const why = reason === undefined ? {} : { reason }
     const done = await client.models.move(name, version, { stage, force, dryRun, ...why })
-    if (!dryRun) return report(context, done)
+    if (!dryRun) {
+      await report(context, done)
+      if (done.replaced !== null) context.say(`sweep model rollback ${done.version.model} takes that back.`)
+      return undefined
+    }
     await context.printRows(done.gates, GATE_COLUMNS, ({ gate }) => gate.kind, done)
     const hasFailed = done.gates.some(({ passed }) => !passed)
     const what = `Version ${done.version.version}`
@@ -70,7 +74,7 @@ async function report(context: CliContext, done: ModelVersionMoved): Promise<und
   await printVersion(context, version, done)
   for (const { message, passed } of gates) context.say(`${passed ? 'passed' : 'passed over'}: ${message}`)
   if (!moved) context.say(`Version ${version.version} was in ${version.stage} already.`)
-  if (replaced !== null) context.say(`It takes the place of version ${replaced}; sweep model rollback takes that back.`)
+  if (replaced !== null) context.say(`It takes the place of version ${replaced}.`)
   return undefined
 }
 

@@ -120,6 +120,7 @@ test('promote asks for a stage, sends the reason, and says whose place it takes'
     ['POST /models/digits/versions/2/stage', { stage: 'production', reason: 'better', force: true, dryRun: false }],
   ])
   expect(stderr).toContain('takes the place of version 1')
+  expect(stderr).toContain('sweep model rollback digits takes that back')
   for (const argv of [
     ['promote', 'digits', 'production'],
     ['promote', 'digits@2', 'prodution'],
@@ -161,6 +162,8 @@ test('rollback, archive, restore and history', async () => {
   })
   expect(writes(rolled.calls)).toEqual([['POST /models/digits/rollback', { reason: 'worse' }]])
   expect(rolled.stderr).toContain('takes the place of version 2')
+  // Once more would go further back.
+  expect(rolled.stderr).not.toContain('sweep model rollback')
   for (const [command, stage] of [
     ['archive', 'archived'],
     ['restore', 'dev'],

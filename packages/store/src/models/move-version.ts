@@ -187,7 +187,8 @@ async function setStage(tx: Queryable, version: ModelVersionRecord, to: ModelSta
   const { rowCount } = await tx.query(
     {
       name: 'model-version-stage',
-      text: `update model_versions set stage = $4, staged_at = now(), updated_at = now()
+      text: `with touched as (update models set updated_at = now() where key = $1)
+             update model_versions set stage = $4, staged_at = now(), updated_at = now()
               where model_key = $1 and version = $2 and stage = $3`,
     },
     [version.modelKey, version.version, version.stage, to],

@@ -7,6 +7,7 @@ import { ModelOrigin } from '@sweep/spec/wire/tracking/models'
 import { Tags } from '@sweep/spec/wire/tracking/projects'
 import type { Queryable } from '../database.ts'
 import { plainText } from '../json-text.ts'
+import { findModel, noModel } from './models.ts'
 
 export interface ModelVersionRecord {
   /** Of its model in the store. */
@@ -130,7 +131,7 @@ export async function getVersion(database: Queryable, model: string, version: nu
     { name: 'model-version-get', text: `${SELECT} where m.name = $1 and v.version = $2` },
     [plainText(model), version],
   )
-  if (rows[0] === undefined) throw noVersion(model, String(version))
+  if (rows[0] === undefined) throw await noVersion(database, model, String(version))
   return versionRecord(rows[0])
 }
 
@@ -150,18 +151,20 @@ const MOST_VERSION = 2_147_483_647
  */
 export async function versionNamed(database: Queryable, model: string, name: string): Promise<ModelVersionRecord> {
   if (/^\d{1,10}$/.test(name)) {
-    if (Number(name) > MOST_VERSION) throw noVersion(model, name)
+    if (Number(name) > MOST_VERSION) throw await noVersion(database, model, name)
     return getVersion(database, model, Number(name))
   }
   const { rows } = await database.query<{ version: number | null }>(NUMBER, [plainText(model), plainText(name)])
-  if (rows[0]?.version == null) throw noVersion(model, name)
+  if (rows[0]?.version == null) throw await noVersion(database, model, name)
   return getVersion(database, model, rows[0].version)
 }
 
-export function noVersion(model: string, name: string): SweepError {
+/** The error that says what is not there, the version or the whole model. */
+export async function noVersion(database: Queryable, model: string, name: string): Promise<SweepError> {
+  if ((await findModel(database, model)) === undefined) return noModel(model)
   const isStage = (MODEL_STAGES as readonly string[]).includes(name)
   const what = isStage ? `no version in ${name}` : `no version ${JSON.stringify(name)}`
-  return new SweepError('not-found', `model ${JSON.stringify(model)} has ${what}, or there is no such model`, {
+  return new SweepError('not-found', `model ${JSON.stringify(model)} has ${what}`, {
     hint: '`sweep model get NAME` lists its versions.',
   })
 }

@@ -239,7 +239,7 @@ export async function changeVersion(
     },
     [model, version, change.description === undefined ? null : plainText(change.description), remove, set],
   )
-  if (rowCount !== 1) throw noVersion(model, String(version))
+  if (rowCount !== 1) throw await noVersion(database, model, String(version))
   return getVersion(database, model, version)
 }
 

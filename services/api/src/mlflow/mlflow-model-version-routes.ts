@@ -1,6 +1,5 @@
 import { SweepError } from '@sweep/spec/errors'
 import { ModelName } from '@sweep/spec/models/names'
-import { getModel } from '@sweep/store/models/models'
 import { getVersion, listVersions, type ModelVersionRecord } from '@sweep/store/models/version-record'
 import { changeVersion, deleteVersion, registerVersion } from '@sweep/store/models/versions'
 import { findRun } from '@sweep/store/tracking/runs'
@@ -187,7 +186,6 @@ export function addMlflowModelVersionRoutes(app: App, context: ApiContext): void
     principal: Principal,
     { name, version }: z.output<typeof Version>,
   ): Promise<ModelVersionRecord> {
-    await getModel(database, name)
     const found = await getVersion(database, name, version)
     await requireOwn(context, principal, found)
     return found
