@@ -13,7 +13,7 @@ import { registerModel } from '../models/register-model.ts'
 import { pageOf, RegistrySearch, refuseTrial, requireStage } from './mlflow-registered-model-routes.ts'
 import { listOf, plain, recordOf, Tag } from './mlflow-values.ts'
 import { MLFLOW_STAGES, mlflowVersion, placeOf } from './registry-entities.ts'
-import { compareBy, matchesRegistry, parseRegistryFilter, parseRegistryOrder } from './registry-filter.ts'
+import { compareBy, matchesRegistry, parseRegistryFilter, parseRegistryOrder, tagOf } from './registry-filter.ts'
 import { readSource, requireOwn } from './registry-source.ts'
 
 const READ = { access: 'mlflow-read' } as const
@@ -201,10 +201,7 @@ export function addMlflowModelVersionRoutes(app: App, context: ApiContext): void
 }
 
 function fieldOf(version: ModelVersionRecord, field: string): string | number | undefined {
-  if (field.startsWith('tags.')) {
-    const name = field.slice('tags.'.length)
-    return Object.hasOwn(version.tags, name) ? version.tags[name] : undefined
-  }
+  if (field.startsWith('tags.')) return tagOf(version.tags, field)
   switch (field) {
     case 'name':
       return version.model

@@ -20,7 +20,7 @@ import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { MlflowError } from './mlflow-error.ts'
 import { Int64, listOf, plain, recordOf, Tag } from './mlflow-values.ts'
 import { mlflowModel, mlflowVersion, stageOf } from './registry-entities.ts'
-import { compareBy, matchesRegistry, parseRegistryFilter, parseRegistryOrder } from './registry-filter.ts'
+import { compareBy, matchesRegistry, parseRegistryFilter, parseRegistryOrder, tagOf } from './registry-filter.ts'
 import { requireOwn } from './registry-source.ts'
 
 const READ = { access: 'mlflow-read' } as const
@@ -264,7 +264,7 @@ export function requireStage(text: string): ModelStage {
 
 function fieldOf({ name, tags }: ModelRecord, field: string): string | undefined {
   if (field === 'name') return name
-  if (field.startsWith('tags.')) return Object.hasOwn(tags, field.slice(5)) ? tags[field.slice(5)] : undefined
+  if (field.startsWith('tags.')) return tagOf(tags, field)
   throw new SweepError('invalid-request', `filter: models are not found by ${JSON.stringify(field.slice(0, 100))}`, {
     hint: 'They are by name and by tags.NAME.',
   })

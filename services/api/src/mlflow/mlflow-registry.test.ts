@@ -88,6 +88,9 @@ describe('registered models', () => {
     expect((await search(mine)).names).toEqual(['s-one', 's-three', 's-two'])
     expect((await search({ ...mine, order_by: 'name DESC' })).names).toEqual(['s-two', 's-three', 's-one'])
     expect((await search({ filter: "tags.`a.b` = 'x'" })).names).toEqual(['s-two'])
+    // Which MLflow's clients add to every search, so that they see no prompts.
+    const prompts = "name LIKE 's-o%' AND tags.`mlflow.prompt.is_prompt` != 'true'"
+    expect((await search({ filter: prompts })).names).toEqual(['s-one'])
     const first = await search({ ...mine, max_results: '2' })
     expect(first.names).toEqual(['s-one', 's-three'])
     expect(await search({ ...mine, max_results: '2', page_token: first.token })).toEqual({

@@ -111,6 +111,15 @@ function isOrdered(value: number, operator: '<' | '<=' | '>' | '>=', wanted: num
   }
 }
 
+/** MLflow keeps its prompts among models, by this tag; its clients leave them out of what they look for. */
+const IS_PROMPT = 'mlflow.prompt.is_prompt'
+
+/** The tag that `tags.NAME` names, for `matchesRegistry`. */
+export function tagOf(tags: Readonly<Record<string, string>>, field: string): string | undefined {
+  const name = field.slice('tags.'.length)
+  return Object.hasOwn(tags, name) ? tags[name] : name === IS_PROMPT ? 'false' : undefined
+}
+
 /** Part of an order, such as `name ASC`. */
 export interface RegistryOrder {
   readonly field: string
