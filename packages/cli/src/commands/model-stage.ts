@@ -65,7 +65,10 @@ export const rollBack: Command = {
     const { name } = splitModelName(args[0] ?? '')
     const reason = options.text('reason')
     const client = await context.client()
-    return report(context, await client.models.rollBack(name, reason === undefined ? {} : { reason }))
+    // From what is in production now: of two people who do this at once, one goes back and the other is told.
+    const { production } = (await client.models.get(name)).stages
+    const from = production === null ? {} : { from: production }
+    return report(context, await client.models.rollBack(name, { ...from, ...(reason === undefined ? {} : { reason }) }))
   },
 }
 

@@ -160,7 +160,7 @@ test('rollback, archive, restore and history', async () => {
       replaced: 2,
     }),
   })
-  expect(writes(rolled.calls)).toEqual([['POST /models/digits/rollback', { reason: 'worse' }]])
+  expect(writes(rolled.calls)).toEqual([['POST /models/digits/rollback', { from: 1, reason: 'worse' }]])
   expect(rolled.stderr).toContain('takes the place of version 2')
   // Once more would go further back.
   expect(rolled.stderr).not.toContain('sweep model rollback')

@@ -72,14 +72,20 @@ test('of twenty promotions at once exactly one version stays in production, and 
 test('two rollbacks at once go back twice, and never leave production empty', async () => {
   await versions('back', 4)
   for (const n of [1, 2, 3, 4]) await move('back', n, 'production')
-  const back = () => rollBack(fixture.database, 'back', { reason: 'broken', by: 'user:me' })
+  const back = (from?: number) => rollBack(fixture.database, 'back', { reason: 'broken', from, by: 'user:me' })
   const done = await Promise.all([back(), back()])
   expect(done.map(({ version }) => version).sort()).toEqual([2, 3])
   expect(await stages('back')).toEqual(['archived', 'production', 'archived', 'archived'])
+  // From a version, only one of them does, however often it is asked.
+  await move('back', 4, 'production')
+  const outcomes = await Promise.allSettled([back(4), back(4), back(4)])
+  expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(1)
+  expect(await stages('back')).toEqual(['archived', 'production', 'archived', 'archived'])
+  await expect(back(3)).rejects.toMatchObject({ code: 'conflict', message: expect.stringContaining('version 2 is in') })
 })
 
 test('rolling back needs a version to go back to, and passes over one that was deleted', async () => {
-  const back = () => rollBack(fixture.database, 'r', { reason: undefined, by: 'user:me' })
+  const back = () => rollBack(fixture.database, 'r', { reason: undefined, from: undefined, by: 'user:me' })
   await expect(back()).rejects.toMatchObject({ code: 'not-found' })
   await versions('r', 3)
   await expect(back()).rejects.toMatchObject({ code: 'conflict' })

@@ -69,16 +69,18 @@ export async function moveVersion(database: Database, move: VersionMove, judge: 
 /**
  * Takes the version back into production that was there before the one that is, or was last. Gates are not asked: it has
  * been there.
+ * @param from only if this version is in production
  * @returns the version, and the one whose place it has taken
- * @throws SweepError `not-found`; `conflict` when there is none to go back to
+ * @throws SweepError `not-found`; `conflict` when there is none to go back to, or another one than `from` in production
  */
 export async function rollBack(
   database: Database,
   model: string,
-  { reason, by }: { readonly reason: string | undefined; readonly by: string },
+  { reason, from, by }: { readonly reason: string | undefined; readonly from: number | undefined; readonly by: string },
 ): Promise<{ readonly version: number; readonly replaced: number | null }> {
   return database.tx(async (tx) => {
     const modelKey = await lockModel(tx, model)
+    if (from !== undefined) await requireProduction(tx, model, from)
     const steps = await productionSteps(tx, modelKey)
     const { rows } = await tx.query<{ version: number }>('select version from model_versions where model_key = $1', [
       modelKey,
@@ -107,6 +109,15 @@ export async function rollBack(
       by,
     })
     return { version: target, replaced: replaced ?? null }
+  })
+}
+
+async function requireProduction(tx: Queryable, model: string, expected: number): Promise<void> {
+  const [found] = await listVersions(tx, { model, stages: ['production'], limit: 1 })
+  if (found?.version === expected) return
+  const is = found === undefined ? 'no version is' : `version ${found.version} is`
+  throw new SweepError('conflict', `${is} in production of model ${JSON.stringify(model)}, and not ${expected}`, {
+    hint: 'Somebody else has been here; look at `sweep model history NAME`.',
   })
 }
 

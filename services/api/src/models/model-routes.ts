@@ -130,7 +130,9 @@ export function addModelRoutes(app: App, context: ApiContext): void {
     async (request) => {
       const { name } = request.params
       const by = principalName(request.principal)
-      const { version, replaced } = await rollBack(database, name, { reason: request.body?.reason, by })
+      const { version, replaced } = await rollBack(database, name, {
+        ...{ reason: request.body?.reason, from: request.body?.from, by },
+      })
       log.info({ model: name, version, replaced, by }, 'model rolled back')
       const view = versionView(await settled(await getVersion(database, name, version), context))
       return { version: view, moved: true, gates: [], replaced }

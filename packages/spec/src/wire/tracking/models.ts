@@ -159,7 +159,11 @@ export const ModelVersionMoved = z.strictObject({
 export type ModelVersionMoved = z.infer<typeof ModelVersionMoved>
 
 /** `POST /models/:name/rollback`. */
-export const RollBackModel = z.strictObject({ reason: Reason.optional() })
+export const RollBackModel = z.strictObject({
+  reason: Reason.optional(),
+  /** The version to roll back from: with another one in production it is a conflict, so the call is safe to repeat. */
+  from: z.int().min(1).optional(),
+})
 export type RollBackModel = z.input<typeof RollBackModel>
 
 /** `POST /models/:name/gates`. */
