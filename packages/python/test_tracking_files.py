@@ -90,6 +90,36 @@ class FilesTest(TrackingTest):
         self.assertEqual(load_tensors("m")["layer.w"], ("F32", (2,), Array().tobytes()))
         self.assertEqual(json.loads(files["models/net/state.json"][0]["bytes"]), {"steps": 3})
 
+    def test_a_model_is_registered_once_its_files_are_there_also_after_an_outage(self):
+        def save(model, folder):
+            open(os.path.join(folder, "w"), "w").close()
+
+        sweep = self.load()
+        self.server.is_down = True
+        run = sweep.start_run(capture=False)
+        run.log_model(object(), "net", saver=save, registered_model_name="digits")
+        run.log_model(object(), "other", saver=save)
+        run.log_model(object(), "bad", saver=save, registered_model_name="a/b")
+        self.server.is_down = False
+        self.server.lost_replies = 2
+        self.assertTrue(run.flush(20))
+        run.end()
+        self.assertEqual(self.only["models"], [{"name": "digits", "path": "models/net"}])
+        self.assertEqual(sorted(self.only["files"]), ["models/bad/w", "models/net/w", "models/other/w"])
+        paths = [path for method, path in self.server.requests if method == "POST" and path.endswith("/models")]
+        self.assertGreaterEqual(len(paths), 2)
+        self.assertIn("must not hold any of", self.err.getvalue())
+
+    def test_a_model_whose_files_did_not_arrive_is_left_out_and_holds_up_nothing(self):
+        sweep = self.load()
+        with sweep.start_run(capture=False) as run:
+            run.log_param("a", 1)
+            run.flush(20)
+            run._log("model", {"name": "m", "path": "models/none"}, place="files")
+            run.log_model(object(), "net", saver=lambda _, folder: open(folder + "/w", "w").close())
+        self.assertIn("models/none was not registered as m", self.err.getvalue())
+        self.assertEqual(list(self.only["files"]), ["models/net/w"])
+
     def test_figures_become_files(self):
         class Figure:
             def savefig(self, path, **_):

@@ -93,13 +93,17 @@ class FakeServer:
         run = self.runs.get(unquote(run_id))
         if run is None:
             return 404, {"code": "not-found", "message": f"there is no run {run_id}"}
+        if request.command == "GET":
+            return 200, {"id": run["create"]["id"]}
         if rest == "artifacts/file" and request.command == "PUT":
             return self.put(run, query, body)
+        if rest == "models":
+            return self.register(run, json.loads(body))
         return self.change(run, rest, query, json.loads(body))
 
     def create(self, body):
         new = {"create": body, "beats": 0, "params": {}, "tags": dict(body.get("tags", {})), "points": [], "writers": {}}
-        run = self.runs.setdefault(body["id"], {**new, "files": {}, "changes": {}, "end": None})
+        run = self.runs.setdefault(body["id"], {**new, "files": {}, "models": [], "changes": {}, "end": None})
         return 201, {"id": run["create"]["id"]}
 
     def put(self, run, query, body):
@@ -109,6 +113,15 @@ class FakeServer:
         if not versions or versions[-1]["bytes"] != body:
             versions.append({"bytes": body, "type": query["type"]})
         return 201, {"path": query["path"], "version": len(versions)}
+
+    def register(self, run, body):
+        if not any(path.startswith(f"{body['path']}/") for path in run["files"]):
+            return 404, {"code": "not-found", "message": f"there are no files at {body['path']}"}
+        if "/" in body["name"]:
+            return 400, {"code": "invalid-request", "message": "name: must not hold any of / : @"}
+        if body not in run["models"]:
+            run["models"].append(body)
+        return 201, {"version": 1}
 
     def change(self, run, rest, query, body):
         if rest == "params":

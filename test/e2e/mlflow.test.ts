@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { RunArtifactList } from '@sweep/spec/wire/tracking/artifacts'
 import type { MetricHistory } from '@sweep/spec/wire/tracking/metrics'
+import type { ModelVersionList } from '@sweep/spec/wire/tracking/models'
 import type { RunDetail, RunList } from '@sweep/spec/wire/tracking/runs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { sweep, TestServer, waitFor } from '../support/server.ts'
@@ -47,7 +48,15 @@ test("a program that sends what MLflow's Python client sends: reports, pruning, 
   expect(own.tags).toEqual({ 'mlflow.source.name': 'train.py' })
   expect((await history(own.id, 'lr')).values).toHaveLength(5)
   const { artifacts } = await server.call<RunArtifactList>('GET', `/runs/${own.id}/artifacts`)
-  expect(artifacts.map(({ path, sizeBytes }) => [path, sizeBytes])).toEqual([['notes/é.txt', 5]])
+  expect(artifacts.map(({ path, sizeBytes }) => [path, sizeBytes])).toEqual([
+    ['model/MLmodel', 23],
+    ['notes/é.txt', 5],
+  ])
+  const { versions } = await server.call<ModelVersionList>('GET', '/models/classifier/versions')
+  expect(versions.find(({ runId }) => runId === own.id)).toMatchObject({
+    ...{ stage: 'dev', framework: 'sklearn', path: 'model', origin: { isFinal: true, config: { x: 0.5 } } },
+    origin: { metrics: { val_loss: { last: 0.7 } } },
+  })
   const { runs } = await server.call<RunList>('GET', `/runs?experiment=${id}&parent=${own.id}`)
   expect(runs).toMatchObject([{ name: 'fold', status: 'completed', parentRunId: own.id, trial: null }])
   expect((await history(runs[0]?.id ?? '', 'val_loss')).values).toEqual([-1])
@@ -76,6 +85,8 @@ test.skipIf(python === undefined)(
     const trial = await getTrial(server, id, 1)
     expect(ended, JSON.stringify(trial)).toMatchObject({ state: 'completed', best: { trial: 1, value: 0.7 } })
     expect(trial).toMatchObject({ state: 'completed', reports: 5 })
+    const { versions } = await server.call<ModelVersionList>('GET', '/models/same/versions')
+    expect(versions).toMatchObject([{ runId: `${id}-1`, stage: 'dev', framework: 'python_function' }])
     const own = await run(`${id}-1`)
     expect(own).toMatchObject({ status: 'completed', params: { x: 0.5, opt: 'adam' }, tags: { team: 'vision' } })
     const { runs } = await server.call<RunList>('GET', `/runs?experiment=${id}&parent=${own.id}`)

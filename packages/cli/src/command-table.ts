@@ -1,6 +1,7 @@
 import { type CommandEntry, HELP, type OptionEntry } from './command-table/command-entry.ts'
 import { HOST_COMMANDS } from './command-table/host-commands.ts'
 import { LOOK_COMMANDS } from './command-table/look-commands.ts'
+import { MODEL_COMMANDS } from './command-table/model-commands.ts'
 import { PROJECT_COMMANDS } from './command-table/project-commands.ts'
 import { START_COMMANDS } from './command-table/start-commands.ts'
 import { STEER_COMMANDS } from './command-table/steer-commands.ts'
@@ -12,6 +13,7 @@ export const COMMAND_GROUPS: readonly (readonly [name: string, summary: string])
   ['trial', 'look at single trials and steer them'],
   ['runs', 'find runs of experiments and sweeps'],
   ['project', 'projects: what is kept of them, export and import'],
+  ['model', 'register models, promote them past gates, go back'],
   ['agent', 'run trials on this machine, list and drain agents'],
   ['token', 'create, list and revoke tokens'],
   ['webhook', 'tell other programs, or Slack, what happens'],
@@ -22,6 +24,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ...START_COMMANDS,
   ...LOOK_COMMANDS,
   ...TRIAL_COMMANDS,
+  ...MODEL_COMMANDS,
   ...STEER_COMMANDS,
   ...PROJECT_COMMANDS,
   ...HOST_COMMANDS,

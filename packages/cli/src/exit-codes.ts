@@ -17,7 +17,7 @@ export const EXIT_CODE_HELP: readonly (readonly [number, string, string])[] = [
   [EXIT.ok, 'ok', 'Done; for `wait`, what was waited for is true.'],
   [EXIT.failed, 'failed', 'The server or the command failed; `doctor` when a check is red.'],
   [EXIT.usage, 'usage', 'The command line or the sweep file is wrong; nothing was done.'],
-  [EXIT.notFound, 'not found', 'There is no such sweep, trial, agent or file.'],
+  [EXIT.notFound, 'not found', 'There is no such sweep, trial, agent, model or file.'],
   [EXIT.auth, 'auth', 'The token is missing, wrong, or may not do this.'],
   [EXIT.noGoodTrial, 'no good trial', 'The sweep ended and not one trial has a value.'],
   [EXIT.waitTimedOut, 'timed out', '`wait --timeout` ran out; the sweep goes on.'],

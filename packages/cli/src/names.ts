@@ -86,3 +86,29 @@ export async function resolveTrial(
   const { sweep, number } = splitTrialName(args)
   return { sweepId: await resolveSweep(context, client, sweep), number }
 }
+
+/** A run by its id, or a trial written SWEEP/NUMBER. */
+export async function resolveRun(context: CliContext, client: Client, name: string): Promise<string> {
+  if (!name.includes('/')) return name
+  const { sweepId, number } = await resolveTrial(context, client, [name])
+  return `${sweepId}-${number}`
+}
+
+/** `NAME@VERSION`, of which the version may be missing. */
+export function splitModelName(text: string): { readonly name: string; readonly version: string | undefined } {
+  const at = text.lastIndexOf('@')
+  const [name, version] = at === -1 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)]
+  if (name === '' || version === '')
+    throw usageError(`"${text}" does not say which model.`, 'Write NAME or NAME@VERSION.')
+  return { name, version }
+}
+
+/** @throws SweepError `invalid-request` where the version is missing */
+export function requireVersionName(text: string): { readonly name: string; readonly version: string } {
+  const { name, version } = splitModelName(text)
+  if (version !== undefined) return { name, version }
+  throw usageError(
+    `"${text}" does not say which version.`,
+    `Write ${name === '' ? 'NAME' : name}@3, or @latest, @staging, @production, or an alias.`,
+  )
+}

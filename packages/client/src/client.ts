@@ -44,6 +44,7 @@ import {
   decodeTrialList,
 } from './decode.ts'
 import { Http, type HttpOptions } from './http.ts'
+import { createModels, type Models } from './models.ts'
 import { createProjects, type Projects } from './projects.ts'
 import { createRunSearches, type RunSearches } from './run-search.ts'
 import { createTracking, type Tracking } from './tracking.ts'
@@ -147,6 +148,8 @@ export interface Client {
   readonly tracking: Tracking
   readonly runs: RunSearches
   readonly projects: Projects
+  /** Registered models, their versions and gates. */
+  readonly models: Models
 }
 
 const LOG_WAIT_MS = 15_000
@@ -235,6 +238,7 @@ export function createClient(options: HttpOptions): Client {
     tracking: createTracking(http),
     runs: createRunSearches(http),
     projects: createProjects(http),
+    models: createModels(http),
     webhooks: createWebhooks(http),
   }
 }

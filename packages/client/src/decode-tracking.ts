@@ -1,4 +1,5 @@
 import type { MetricHistory, MetricSummaries, MetricsBatch } from '@sweep/spec/wire/tracking/metrics'
+import type { ModelVersionView } from '@sweep/spec/wire/tracking/models'
 
 /** As in decode.ts: NaN and infinities travel as strings. */
 const value = (wire: number | string): number => Number(wire)
@@ -23,6 +24,15 @@ export function decodeHistory(reply: unknown): MetricHistory {
     ...(min === undefined ? {} : { min: min.map(valueOrNull) }),
     ...(max === undefined ? {} : { max: max.map(valueOrNull) }),
   }
+}
+
+export function decodeModelVersion(reply: unknown): ModelVersionView {
+  const version = reply as ModelVersionView
+  const entries = Object.entries(version.origin.metrics).map(([name, { last, min, max, ...rest }]) => [
+    name,
+    { ...rest, last: value(last), min: valueOrNull(min), max: valueOrNull(max) },
+  ])
+  return { ...version, origin: { ...version.origin, metrics: Object.fromEntries(entries) } }
 }
 
 /** JSON would make null of a NaN. */

@@ -74,11 +74,13 @@ def log_model(
     aliases: Any = (),
     step: Optional[int] = None,
     signature: Any = None,
+    registered_model_name: Optional[str] = None,
 ) -> None:
     """Saves a model and logs its files as `models/<name>/…`, of type model.
 
     @param step the step it was saved at
     @param signature what goes in and comes out, as JSON
+    @param registered_model_name registers it as a version of this model, once its files are uploaded
     """
     from .artifacts import _files, log_made
 
@@ -97,6 +99,10 @@ def log_model(
         if not files:
             raise ValueError("the saver has left no file")
         log_made(run, files, "model", {**about, **(metadata or {})}, aliases)
+        if registered_model_name is not None:
+            # After its files in the same spool, so that the server has them by then.
+            registration = {"name": _values.text_of(registered_model_name), "path": f"models/{name}"}
+            run._log("model", registration, place="files")
 
 
 def _framework(model: Any) -> Optional[str]:

@@ -116,6 +116,7 @@ class Sender:
             "params": self._send_params,
             "tags": lambda body: self._call("POST", "/tags", body),
             "file": self._send_file,
+            "model": self._send_model,
             "end": lambda body: self._call("POST", "/end", body),
         }.get(str(operation.get("op")))
         try:
@@ -154,6 +155,16 @@ class Sender:
             self._call("PATCH", "/artifacts/file", change, version)
         if copied:
             self.spool.drop_file(copied)
+
+    def _send_model(self, body: Dict[str, Any]) -> None:
+        try:
+            self._call("POST", "/models", body)
+        except Refused as refusal:
+            if refusal.status != 404:
+                raise
+            self._call("GET", "", None)  # refused too when it is the run that is not there
+            self.spool.reject({"op": "model", "body": body}, str(refusal))
+            self._say(f"model {body['name']}", f"{body['path']} was not registered as {body['name']}: {refusal}")
 
     def _call(self, method: str, path: str, body: Any, query: Any = None, length: Optional[int] = None) -> Any:
         return call(self._server, method, f"/runs/{self.spool.run}{path}", body, query, length)

@@ -9,6 +9,7 @@ export const ERROR_KINDS = {
   forbidden: { status: 403, exit: 4 },
   'not-found': { status: 404, exit: 3 },
   conflict: { status: 409, exit: 1 },
+  'gates-failed': { status: 409, exit: 1 },
   fenced: { status: 409, exit: 1 },
   'checksum-mismatch': { status: 400, exit: 1 },
   'too-large': { status: 413, exit: 2 },

@@ -22,6 +22,10 @@ export const EVENT_KINDS = [
   'trial.ended',
   'best.changed',
   'metric.threshold',
+  'model.registered',
+  'model.promoted',
+  'model.promotion_refused',
+  'model.rolled_back',
   'test',
 ] as const
 export const EventKind = z.enum(EVENT_KINDS)

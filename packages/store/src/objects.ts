@@ -66,7 +66,8 @@ const UNUSED = `held_until < now()
   and not exists (select 1 from sweep_definitions d where d.snapshot = o.sha256)
   and not exists (select 1 from checkpoints c where c.sha256 = o.sha256)
   and not exists (select 1 from artifacts a where a.sha256 = o.sha256)
-  and not exists (select 1 from artifact_versions v where v.sha256 = o.sha256)`
+  and not exists (select 1 from artifact_versions v where v.sha256 = o.sha256)
+  and not exists (select 1 from model_files m where m.sha256 = o.sha256)`
 
 /** Names of objects that nothing refers to, at most `limit`. From now on nothing can. */
 export async function retireUnused(database: Queryable, limit: number): Promise<string[]> {

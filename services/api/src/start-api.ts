@@ -32,6 +32,8 @@ import { serializerCompiler, validatorCompiler } from './http/compilers.ts'
 import { addErrorHandler, sendError } from './http/error-handler.ts'
 import { addGuards, hostName } from './http/guards.ts'
 import { addMlflowRoutes } from './mlflow/mlflow-routes.ts'
+import { addModelRoutes } from './models/model-routes.ts'
+import { addModelVersionRoutes } from './models/model-version-routes.ts'
 import { ApiMonitoring } from './monitoring/api-monitoring.ts'
 import { addMonitoringRoutes } from './monitoring/monitoring-routes.ts'
 import { ObjectJanitor } from './objects/object-janitor.ts'
@@ -180,6 +182,8 @@ export async function buildApi(
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
       addTrackingRoutes(routes, context)
+      addModelRoutes(routes, context)
+      addModelVersionRoutes(routes, context)
       addEventRoutes(routes, context)
       routes.get('/openapi.json', { config: { access: 'public' }, schema: { hide: true } }, () => app.swagger())
     },

@@ -1,9 +1,7 @@
-import type { Client } from '@sweep/client/client'
 import type { RunComparison } from '@sweep/spec/wire/tracking/compare'
 import type { Command } from '../command.ts'
-import type { CliContext } from '../context.ts'
 import { usageError } from '../exit-codes.ts'
-import { resolveTrial } from '../names.ts'
+import { resolveRun } from '../names.ts'
 import type { Cell, Column } from '../output.ts'
 import { shortNumber } from '../present.ts'
 
@@ -39,13 +37,6 @@ export const command: Command = {
     if (rows.some(({ best }) => best.length > 0)) context.say('* is the best.')
     return undefined
   },
-}
-
-/** A run by its id, or a trial written SWEEP/NUMBER. */
-async function resolveRun(context: CliContext, client: Client, name: string): Promise<string> {
-  if (!name.includes('/')) return name
-  const { sweepId, number } = await resolveTrial(context, client, [name])
-  return `${sweepId}-${number}`
 }
 
 function rowsOf({ params, metrics }: RunComparison, isWhole: boolean, isLast: boolean): Row[] {

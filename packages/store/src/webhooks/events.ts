@@ -5,6 +5,7 @@ import { BEST_COLUMNS, BEST_CONFIG } from '../best-config.ts'
 import type { Database, Queryable } from '../database.ts'
 import { loadFacts } from '../facts.ts'
 import { jsonText, plainText } from '../json-text.ts'
+import { type ModelNews, takeModelNews } from '../models/model-events.ts'
 import type { RetentionDone } from '../retention/rounds.ts'
 import { BUDGET_SHARE, BUDGET_USED } from './budget-used.ts'
 import { LOCK_EVENTS, listWebhooks } from './webhooks.ts'
@@ -61,6 +62,7 @@ export interface EventMaker {
   row(news: RowNews): NewEvent
   finding(news: FindingNews): NewEvent
   threshold(news: ThresholdNews): NewEvent
+  model(news: ModelNews): NewEvent
 }
 
 /** The first value of a run beyond a bound. */
@@ -92,6 +94,7 @@ export async function makeEvents(database: Database, maker: EventMaker): Promise
     await tx.query(LOCK_EVENTS)
     const events: NewEvent[] = []
     const ended = await takeRows(tx, maker, events)
+    events.push(...(await takeModelNews(tx, MOST_ROWS)).map((news) => maker.model(news)))
     const isBusy = await takeSweeps(tx, maker, events, webhooks)
     await takeFindings(tx, maker, events)
     await takeThresholds(tx, maker, events, webhooks, ended)
@@ -138,7 +141,8 @@ interface InboxRow {
 async function takeRows(tx: Queryable, maker: EventMaker, events: NewEvent[]): Promise<string[]> {
   const { rows } = await tx.query<InboxRow>(
     `with taken as (
-       delete from event_inbox where id = any(array(select id from event_inbox order by id limit $1))
+       delete from event_inbox where id = any(array(
+         select id from event_inbox where kind not like 'model.%' order by id limit $1))
        returning id, kind, row_id, at)
      select t.id, t.kind, t.at, p.name as project, e.id as experiment_id, e.name as experiment, r.id as run_id, r.name as run,
             r.status, case when d.id is not null then json_build_object(

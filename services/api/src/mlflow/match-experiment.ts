@@ -64,7 +64,7 @@ function looksLike(value: string, operator: TextOperator, pattern: string): bool
 }
 
 /** SQL's LIKE, where % is any text and _ any character. By hand: an expression made of a pattern may take for ever. */
-function isLike(text: string, pattern: string): boolean {
+export function isLike(text: string, pattern: string): boolean {
   let [at, next, star, mark] = [0, 0, -1, 0]
   while (at < text.length) {
     if (pattern[next] === '%') [star, mark, next] = [next, at, next + 1]

@@ -8,6 +8,7 @@ const CODES: Readonly<Record<ErrorCode, readonly [code: string, status?: number]
   forbidden: ['PERMISSION_DENIED'],
   'not-found': ['RESOURCE_DOES_NOT_EXIST'],
   conflict: ['INVALID_PARAMETER_VALUE', 400],
+  'gates-failed': ['INVALID_PARAMETER_VALUE', 400],
   fenced: ['RESOURCE_CONFLICT'],
   'checksum-mismatch': ['INVALID_PARAMETER_VALUE'],
   'too-large': ['INVALID_PARAMETER_VALUE'],

@@ -7,6 +7,8 @@ import { mlflowError, notSupported } from './mlflow-error.ts'
 import { addMlflowExperimentRoutes } from './mlflow-experiment-routes.ts'
 import { addMlflowMetricRoutes } from './mlflow-metric-routes.ts'
 import { addMlflowModelRoutes } from './mlflow-model-routes.ts'
+import { addMlflowModelVersionRoutes } from './mlflow-model-version-routes.ts'
+import { addMlflowRegisteredModelRoutes } from './mlflow-registered-model-routes.ts'
 import { addMlflowRunRoutes } from './mlflow-run-routes.ts'
 import { addMlflowSearchRoutes } from './mlflow-search-routes.ts'
 
@@ -24,6 +26,8 @@ export function addMlflowRoutes(app: App, context: ApiContext): void {
         addMlflowMetricRoutes(routes, context)
         addMlflowSearchRoutes(routes, context)
         addMlflowModelRoutes(routes, context)
+        addMlflowRegisteredModelRoutes(routes, context)
+        addMlflowModelVersionRoutes(routes, context)
         addMlflowArtifactList(routes, context)
       },
       { prefix: `${prefix}/2.0/mlflow` },
@@ -50,7 +54,7 @@ function withErrors(scope: App, { log }: ApiContext): App {
   scope.setErrorHandler((error, request, reply) => sendError(error, request, reply, log, mlflowError))
   scope.setNotFoundHandler((request, reply) => {
     const what = `${request.method} ${request.url.slice(0, 200).replace(/\?.*$/, '')}`
-    const error = notSupported(what, 'docs/tracking/mlflow.md lists what is; traces and the model registry are not.')
+    const error = notSupported(what, 'docs/tracking/mlflow.md lists what is; traces and prompts are not.')
     return sendError(error, request, reply, log, mlflowError)
   })
   return scope

@@ -482,11 +482,7 @@ describe('callers', () => {
   test('hear what is not there in a form they understand, and are asked for no token by the probe', async () => {
     const probe = await new MlflowCaller(api, undefined).send('GET', '/api/3.0/mlflow/server-info')
     expect(probe).toMatchObject({ status: 200, body: { workspaces_enabled: false } })
-    for (const path of [
-      '/api/2.0/mlflow/registered-models/create',
-      '/api/3.0/mlflow/traces',
-      '/ajax-api/2.0/mlflow/nothing',
-    ]) {
+    for (const path of ['/api/2.0/mlflow/traces', '/api/3.0/mlflow/traces', '/ajax-api/2.0/mlflow/nothing']) {
       const { status, body } = await user.send('POST', path, {})
       expect([status, body.error_code]).toEqual([404, 'ENDPOINT_NOT_FOUND'])
     }

@@ -3,6 +3,7 @@ import { encodeMetric } from '@sweep/spec/number'
 import type { EventBody, EventKind } from '@sweep/spec/webhooks'
 import type { RetentionDone } from '@sweep/store/retention/rounds'
 import type { EventMaker, NewEvent, SweepNews } from '@sweep/store/webhooks/events'
+import { modelEvent } from './model-event.ts'
 
 type Data = EventBody['data']
 
@@ -61,6 +62,7 @@ export const eventMaker: EventMaker = {
       },
     }
   },
+  model: (news) => ({ body: modelEvent(news) }),
 }
 
 function retentionEvent(at: Date, project: string, done: RetentionDone): NewEvent {
