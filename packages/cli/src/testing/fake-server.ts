@@ -172,3 +172,21 @@ export function factStream(
     return undefined
   }
 }
+
+/** What commands ask of every server, and of one sweep, beside `routes`; closed with those in `open`. */
+export async function serveSweep(
+  open: FakeServer[],
+  routes: Record<string, Route>,
+): Promise<{ server: FakeServer; env: Record<string, string> }> {
+  const server = await startFakeServer({
+    'GET /sweeps': (call) => {
+      const name = new URL(call.path, 'http://x').searchParams.get('name')
+      return { sweeps: name === null || name === 'digits' ? [fakeSweep()] : [], next: null }
+    },
+    [`GET /sweeps/${SWEEP_ID}`]: () => fakeSweep(),
+    'GET /health': () => ({ status: 'ok', version: '0.1.0', database: 'ok', migration: null }),
+    ...routes,
+  })
+  open.push(server)
+  return { server, env: { SWEEP_URL: server.url, SWEEP_TOKEN: 'secret' } }
+}
