@@ -62,7 +62,19 @@ export async function settled(
   if (version.origin.isFinal || version.runId === null) return version
   const run = await findRun(context.database, version.runId)
   if (run === undefined) return version
-  const origin = await collectOrigin(run, context)
+  const origin = extended(version.origin, await collectOrigin(run, context))
   if (origin.isFinal || keeps) await settleOrigin(context.database, version, origin)
   return { ...version, origin: { ...origin, dataVersion: version.dataVersion ?? origin.dataVersion } }
+}
+
+/** What is known newly, and what was known before and is gone since: points and details of runs are not kept for ever. */
+function extended(before: ModelOrigin, now: ModelOrigin): ModelOrigin {
+  return {
+    ...now,
+    metrics: { ...before.metrics, ...now.metrics },
+    config: { ...before.config, ...now.config },
+    dataVersion: now.dataVersion ?? before.dataVersion,
+    commit: now.commit ?? before.commit,
+    dirty: now.dirty ?? before.dirty,
+  }
 }

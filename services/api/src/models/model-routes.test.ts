@@ -64,6 +64,21 @@ describe('a version', () => {
     expect(await client.models.ofRun(run)).toMatchObject({ versions: [{ model: 'digits', version: 1 }], next: null })
   })
 
+  test('keeps what was known of its run when that is gone', async () => {
+    const run = await trained({ acc: 0.9 }, { source: { commit: 'c0ffee' } })
+    await client.models.register(run, { name: 'kept' })
+    for (const table of ['run_metrics', 'run_details']) {
+      await api.database.query(`delete from ${table} where run_key = (select key from runs where id = $1)`, [run])
+    }
+    await client.tracking.endRun(run)
+    const kept = { origin: { isFinal: true, metrics: { acc: { last: 0.9 } }, commit: 'c0ffee' } }
+    expect(await client.models.version('kept', '1')).toMatchObject(kept)
+    await client.tracking.deleteRun(run)
+    await api.database.query('update model_versions set run_key = null where run_id = $1', [run])
+    expect(await client.models.version('kept', '1')).toMatchObject({ ...kept, runId: run })
+    expect(await text(await client.models.file('kept', '1', 'model.safetensors'))).toBe(`weights ${run}`)
+  })
+
   test('has its files, whatever the run logs under their names later', async () => {
     const run = await trained({ acc: 1 })
     const { version, model } = await client.models.register(run, { name: 'files' })
