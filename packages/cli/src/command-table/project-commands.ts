@@ -45,6 +45,8 @@ export const PROJECT_COMMANDS: readonly CommandEntry[] = [
       { flags: '--whole-for <days>', help: 'thin out points of runs that are over for so long, or never' },
       { flags: '--buckets <count>', help: 'to so many buckets for each metric (default 500)' },
       { flags: '--whole-best <count>', help: 'but not those of the best so many of each experiment (default 10)' },
+      { flags: '--min <metric>', help: 'the lower this, the better a run, where its experiment has no metric' },
+      { flags: '--max <metric>', help: 'the higher this, the better' },
       { flags: '--purge-after <days>', help: 'remove deleted runs for good so long after, or never' },
     ],
   },

@@ -4,9 +4,9 @@ import { usageError } from '../exit-codes.ts'
 import type { Options } from '../options.ts'
 import { resolveProject } from '../resolve-project.ts'
 
-type Policy = Pick<ProjectSettings, 'archive' | 'points' | 'deleted'>
+type Policy = Pick<ProjectSettings, 'archive' | 'points' | 'deleted' | 'experiment'>
 
-const NAMES = ['archiveAfter', 'keepBest', 'keepRecent', 'wholeFor', 'buckets', 'wholeBest', 'purgeAfter'] as const
+const NAMES = ['archiveAfter', 'keepBest', 'keepRecent', 'wholeFor', 'buckets', 'wholeBest', 'purgeAfter', 'min', 'max']
 
 export const command: Command = {
   async run(context, args, options) {
@@ -17,7 +17,8 @@ export const command: Command = {
     const { settings } = isChange
       ? await client.tracking.changeProject(project.id, { settings: { ...project.settings, ...changed } })
       : project
-    const { archive, points, deleted } = settings
+    const { archive, points, deleted, experiment } = settings
+    const { metric } = experiment
     const fields = [
       ['archive after', days(archive.afterDays)],
       ['  keep best', archive.keepBest],
@@ -26,8 +27,13 @@ export const command: Command = {
       ['  buckets', points.buckets],
       ['  keep best whole', points.keepBest],
       ['purge deleted after', days(deleted.purgeAfterDays)],
+      ['best by', metric === undefined ? 'the metric of each experiment' : `${metric.name}, ${metric.goal}`],
     ] as const
-    await context.printRecord({ project: project.name, archive, points, deleted }, fields, project.name)
+    await context.printRecord(
+      { project: project.name, archive, points, deleted, metric: metric ?? null },
+      fields,
+      project.name,
+    )
     if (isChange)
       context.say(`It is followed within the hour; \`sweep project retention ${project.name}\` says what it does.`)
     return undefined
@@ -38,8 +44,14 @@ function days(count: number | undefined): string {
   return count === undefined ? 'never' : `${count} days`
 }
 
-function changedPolicy({ archive, points, deleted }: Policy, options: Options): Policy {
+function changedPolicy({ archive, points, deleted, experiment }: Policy, options: Options): Policy {
+  const [min, max] = [options.text('min'), options.text('max')]
+  if (min !== undefined && max !== undefined)
+    throw usageError('--min and --max are one metric or another.', 'Choose one.')
+  const goal = min === undefined ? 'maximize' : 'minimize'
+  const name = min ?? max
   return {
+    experiment: name === undefined ? experiment : { ...experiment, metric: { name, goal } },
     archive: {
       ...daysOf(options, 'archiveAfter', 'afterDays', archive),
       keepBest: options.whole('keepBest', 0) ?? archive.keepBest,

@@ -6,6 +6,8 @@ import type { Column } from '../output.ts'
 import { resolveProject } from '../resolve-project.ts'
 
 const POLL_MS = 500
+/** Experiments that are named in a warning. */
+const MOST_NAMED = 5
 
 const STEPS: readonly Column<RetentionStep>[] = [
   { name: 'action', value: (step) => step.action },
@@ -78,10 +80,11 @@ function sayPlan(context: CliContext, name: string, plan: RetentionView): void {
   }
   const counts = `${due.archivedRuns} to archive, ${due.thinnedRuns} to thin out, ${due.purgedRuns} to purge`
   context.say(total(plan) === 0 ? 'Nothing is due.' : `Runs: ${counts}.`)
-  for (const { experiment } of unjudged) {
-    context.warn(
-      `the best runs of experiment ${experiment} are to be kept, and it has no metric to tell them by, so all of them are; ` +
-        'set its metric, or keep-best to 0',
-    )
-  }
+  if (unjudged.length === 0) return
+  const names = unjudged.slice(0, MOST_NAMED).map(({ experiment }) => experiment)
+  const more = unjudged.length > MOST_NAMED ? ` and ${unjudged.length - MOST_NAMED} more` : ''
+  context.warn(
+    `nothing says which runs of ${names.join(', ')}${more} are the best, which are to be kept, so all of them are; ` +
+      `set their metric, or one for all with \`sweep project policy ${name} --min METRIC\``,
+  )
 }

@@ -65,6 +65,8 @@ test('policy shows what is set, and a change sends it with all other settings of
     '90',
     '--buckets',
     '100',
+    '--max',
+    'acc',
   ])
   expect(code).toBe(0)
   expect(calls.at(-1)?.body).toEqual({
@@ -72,6 +74,7 @@ test('policy shows what is set, and a change sends it with all other settings of
       ...SETTINGS,
       archive: { keepBest: 2, keepRecent: 0 },
       points: { wholeDays: 90, buckets: 100, keepBest: 10 },
+      experiment: { metric: { name: 'acc', goal: 'maximize' } },
     },
   })
 })

@@ -81,6 +81,8 @@ export async function takenIds(database: Queryable, ids: readonly string[]): Pro
 export async function importProject(tx: Queryable, project: ImportedProject): Promise<number> {
   // Nobody is told of runs that have not happened now.
   await tx.query(`set local sweep.quiet = 'on'`)
+  // Rows are read in between, on a busy server slowly; it holds no lock that a sweep waits for.
+  await tx.query(`set local idle_in_transaction_session_timeout = '2min'`)
   const inserting = tx.query<{ id: number }>(
     `insert into projects (name, description, owner, team, tags, settings, created_at)
      values ($1, $2, $3, $4, $5, $6, $7) returning id`,
