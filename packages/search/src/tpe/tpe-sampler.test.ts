@@ -116,8 +116,16 @@ test('where trials are stopped early, those count as good that got further, as s
     sampler = sampler.tell(report(trial, isFar ? 9 : 1, isFar ? 0.5 : 0.4))
     sampler = sampler.tell(finished(trial, isFar ? 0.5 : 0.4, 'pruned'))
   }
-  const xs = sampler.ask(20).suggestions.map(({ config }) => Number(config['x']))
-  expect(xs.filter((x) => x > 0.5).length).toBeGreaterThan(12)
+  const { suggestions } = sampler.ask(90)
+  const [drawn, modelled] = [true, false].map((isDrawn) =>
+    suggestions
+      .filter(({ reason }) => reason.startsWith('drawn at random, as every third') === isDrawn)
+      .map(({ config }) => Number(config['x'])),
+  ) as [number[], number[]]
+  expect(modelled.filter((x) => x > 0.5).length).toBeGreaterThan(0.6 * modelled.length)
+  // A third of the configs keep looking elsewhere: three standard deviations of 90 draws on either side.
+  expect(Math.abs(drawn.length - 30)).toBeLessThan(14)
+  expect(Math.abs(drawn.filter((x) => x > 0.5).length - drawn.length / 2)).toBeLessThan(9)
 })
 
 test('a trial that is asked for again loses its old end', () => {
