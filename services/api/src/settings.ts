@@ -8,6 +8,8 @@ export interface ApiSettings {
   readonly host: string
   /** 0 takes a free port. */
   readonly port: number
+  /** Where gRPC is served, on the same address; 0 takes a free port, absent: nowhere. */
+  readonly grpcPort?: number | undefined
   /** Names in the Host header that are answered besides the loopback ones. */
   readonly allowedHosts: readonly string[]
   /** `loopback`: requests from this machine without a token may read everything, so that the page opens in a browser. */
@@ -43,6 +45,7 @@ const Variables = MonitorVariables.extend({
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
   SWEEP_PORT: whole.min(0).max(65535).default(4600),
+  SWEEP_GRPC_PORT: whole.min(0).max(65535).optional(),
   SWEEP_ALLOWED_HOSTS: z.string().default(''),
   SWEEP_ANONYMOUS_READ: z.enum(['never', 'loopback']).default('never'),
   SWEEP_ANONYMOUS_MLFLOW: z.enum(['never', 'loopback']).default('never'),
@@ -65,6 +68,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
   return {
     host: found.SWEEP_HOST,
     port: found.SWEEP_PORT,
+    grpcPort: found.SWEEP_GRPC_PORT,
     allowedHosts: found.SWEEP_ALLOWED_HOSTS.split(/[\s,]+/).filter((name) => name !== ''),
     anonymousRead: found.SWEEP_ANONYMOUS_READ,
     anonymousMlflow: found.SWEEP_ANONYMOUS_MLFLOW,
