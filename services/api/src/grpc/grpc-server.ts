@@ -1,8 +1,9 @@
-import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js'
+import { Server, ServerCredentials, type ServiceDefinition, setLogger } from '@grpc/grpc-js'
 import type { ServiceDefinition as LoadedService, PackageDefinition } from '@grpc/proto-loader'
 import { ReflectionService } from '@grpc/reflection'
 import { SweepError } from '@sweep/spec/errors'
 import { HealthImplementation } from 'grpc-health-check'
+import type { Logger } from 'pino'
 import type { ApiContext } from '../context.ts'
 import { whyDatabaseIsAway } from '../health/database-health.ts'
 import type { App } from '../http/app.ts'
@@ -41,6 +42,7 @@ export async function startGrpc(
   context: ApiContext,
 ): Promise<RunningGrpc> {
   const { database, log, randomBytes } = context
+  writeLogTo(log)
   const definition = loadTrackingProto()
   const ends = new CallEnds({ statuses: new StatusMaker(loadErrorProto()), log, randomBytes })
   const routes = new RouteCaller(app)
@@ -85,6 +87,12 @@ export async function startGrpc(
       await shutDown(server)
     },
   }
+}
+
+/** What the library has to say, which would go to stderr past our log. */
+function writeLogTo(log: Logger): void {
+  const write = (...texts: unknown[]) => log.warn({ text: texts.map(String).join(' ') }, 'from the gRPC library')
+  setLogger({ error: write, info: write, debug: write })
 }
 
 /** By the name of the method. */

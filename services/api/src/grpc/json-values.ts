@@ -26,7 +26,14 @@ export interface ProtoTimestamp {
   readonly nanos?: number
 }
 
-export function toValue(json: Json): ProtoValue {
+/**
+ * Readers of protobuf give up at 100 messages inside one another, and an object inside an object is three. One run whose
+ * params go deeper must not make a list unreadable.
+ */
+export const MOST_LEVELS = 30
+
+/** What lies deeper than `levels` is its JSON, as text. */
+export function toValue(json: Json, levels = MOST_LEVELS): ProtoValue {
   if (json === null) return { nullValue: 0 }
   switch (typeof json) {
     case 'boolean':
@@ -36,12 +43,14 @@ export function toValue(json: Json): ProtoValue {
     case 'string':
       return { stringValue: json }
     default:
-      return isList(json) ? { listValue: { values: json.map(toValue) } } : { structValue: toStruct(json) }
+      if (levels === 0) return { stringValue: JSON.stringify(json) }
+      if (!isList(json)) return { structValue: toStruct(json, levels - 1) }
+      return { listValue: { values: json.map((item) => toValue(item, levels - 1)) } }
   }
 }
 
-export function toStruct(json: { readonly [key: string]: Json }): ProtoStruct {
-  return { fields: Object.fromEntries(Object.entries(json).map(([key, value]) => [key, toValue(value)])) }
+export function toStruct(json: { readonly [key: string]: Json }, levels = MOST_LEVELS): ProtoStruct {
+  return { fields: Object.fromEntries(Object.entries(json).map(([key, value]) => [key, toValue(value, levels)])) }
 }
 
 export function fromValue(value: ProtoValue): Json {

@@ -33,9 +33,10 @@ export const SERVICE = definition['sweep.tracking.v1.TrackingService'] as Servic
 /** A client of the service as `@grpc/grpc-js` makes them. */
 export class TestGrpc {
   readonly client: Client
-  readonly #token: string | undefined
+  readonly #token: string | null
 
-  constructor(api: TestApi, token: string | undefined = api.tokens.operator, options = {}) {
+  /** @param token null for none */
+  constructor(api: TestApi, token: string | null = api.tokens.operator, options = {}) {
     if (api.api.grpc === undefined) throw new Error('the test api serves no gRPC')
     this.client = new Client(api.api.grpc, credentials.createInsecure(), options)
     this.#token = token
@@ -99,7 +100,7 @@ export class TestGrpc {
 
   metadata(): Metadata {
     const metadata = new Metadata()
-    if (this.#token !== undefined) metadata.set('authorization', `Bearer ${this.#token}`)
+    if (this.#token !== null) metadata.set('authorization', `Bearer ${this.#token}`)
     return metadata
   }
 
