@@ -11,12 +11,13 @@ import { BATCH_BYTES } from '../tracking/run-metric-routes.ts'
 import { CallEnds } from './call-ends.ts'
 import { RouteCaller } from './call-route.ts'
 import { Descriptors } from './descriptors.ts'
-import { loadErrorProto, loadTrackingProto, TRACKING_SERVICE } from './load-proto.ts'
+import { loadDescriptors, loadErrorProto, loadTrackingProto, TRACKING_SERVICE } from './load-proto.ts'
 import { messageCodecs } from './message-codec.ts'
 import { MetricReader } from './read-metrics.ts'
 import { StatusMaker } from './status-of.ts'
 import { type MethodCodecs, trackingHandlers } from './tracking-handlers.ts'
 
+const HEALTH_SERVICE = 'grpc.health.v1.Health'
 /** A connection on which nothing has come for so long is asked whether it lives, and closed when it does not answer. */
 const KEEP_ALIVE_MS = 60_000
 const KEEP_ALIVE_ANSWER_MS = 20_000
@@ -62,7 +63,8 @@ export async function startGrpc(
   server.addService(service as ServiceDefinition, handlers)
   const health = new HealthImplementation()
   health.addToServer(server)
-  new ReflectionService(definition, { services: [TRACKING_SERVICE] }).addToServer(server)
+  // Not of what protobufjs has loaded, with which only Node's clients can do something.
+  new ReflectionService(loadDescriptors(), { services: [TRACKING_SERVICE, HEALTH_SERVICE] }).addToServer(server)
   const bound = await listen(server, host, port)
 
   let isClosing = false
