@@ -5,7 +5,6 @@ import { SweepError } from '@sweep/spec/errors'
 import { ErrorBody } from '@sweep/spec/wire/api'
 import type { InjectOptions, LightMyRequestResponse } from 'fastify'
 import type { App } from '../http/app.ts'
-import { toJson } from '../http/to-json.ts'
 import type { Route, Values } from './routes.ts'
 
 /** Who calls a method, and until when. */
@@ -42,7 +41,7 @@ export class RouteCaller {
   /** @throws RouteRefusal; SweepError `invalid-request` where a part of the address is missing */
   async call(route: Route, fields: Values, caller: Caller, signal: AbortSignal): Promise<Values> {
     const { url, body } = requestOf(route, fields)
-    const sent = body === undefined ? undefined : { type: 'application/json', payload: toJson(body) }
+    const sent = body === undefined ? undefined : { type: 'application/json', payload: JSON.stringify(body) }
     const response = await this.#inject({ method: route.method, url, signal }, sent, caller)
     if (response.statusCode >= 400) throw refusal(response, response.payload)
     const reply: Values = response.payload === '' ? {} : JSON.parse(response.payload)

@@ -57,7 +57,13 @@ export function fromValue(value: ProtoValue): Json {
   const { boolValue, numberValue, stringValue, listValue, structValue } = value
   if (structValue !== undefined) return fromStruct(structValue)
   if (listValue !== undefined) return (listValue.values ?? []).map(fromValue)
-  return boolValue ?? numberValue ?? stringValue ?? null
+  if (numberValue !== undefined) return spelled(numberValue)
+  return boolValue ?? stringValue ?? null
+}
+
+/** JSON has no NaN and no infinities; the HTTP API spells them. */
+export function spelled(value: number): number | string {
+  return Number.isFinite(value) ? value : String(value)
 }
 
 export function fromStruct({ fields = {} }: ProtoStruct): { readonly [key: string]: Json } {

@@ -112,7 +112,7 @@ test.each(['v1', 'v1alpha'])(
     expect(run).toMatchObject({
       experiment: 'by reflection',
       created_by: 'user:operator',
-      status: 'RUN_STATUS_RUNNING',
+      status: 'RUN_STATUS_PENDING',
     })
   },
 )
