@@ -81,6 +81,14 @@ export async function printLeaderboard(
       show: (row) => (row.health === undefined ? '' : `! ${row.health.join(' ')}`),
     })
   }
+  if (rows.some(({ cost }) => cost !== undefined)) {
+    columns.push({
+      name: 'cost',
+      value: ({ cost }) => cost?.amount,
+      show: ({ cost }) => (cost === undefined ? '' : `${cost.amount.toFixed(2)} ${cost.currency}`),
+      align: 'right',
+    })
+  }
   await context.printRows(rows, [...columns, ...confirmedColumns(rows)], (row) => `${row.id}`)
 }
 

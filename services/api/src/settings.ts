@@ -1,5 +1,6 @@
 import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/monitoring/monitor-settings'
 import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
+import { PriceTable } from '@sweep/spec/prices'
 import { z } from 'zod'
 import { type ObjectSettings, ObjectVariables, objectSettings } from './objects/object-settings.ts'
 
@@ -25,6 +26,8 @@ export interface ApiSettings {
   /** Whether webhooks may go to addresses that are not on the public internet. */
   readonly privateWebhooks?: boolean
   readonly objects: ObjectSettings
+  /** What an hour costs on which hosts; nobody is told of costs without it. */
+  readonly prices?: PriceTable | undefined
 }
 
 /** The environment of the service when it runs on its own. */
@@ -55,12 +58,15 @@ const Variables = MonitorVariables.extend({
   SWEEP_TOKEN: z.string().min(24).optional(),
   SWEEP_JOIN_TOKEN: z.string().min(24).optional(),
   SWEEP_WEBHOOKS_PRIVATE: z.enum(['refuse', 'allow']).default('refuse'),
+  SWEEP_PRICES: z.string().transform(asJson).pipe(PriceTable).optional(),
   SWEEP_LOG_LEVEL: LogLevel,
 })
 
 /** @throws SweepError `invalid-request` naming the variable */
 export function readSettings(env: Environment, version: string): ApiEnvironment {
   const found = parseEnvironment(Variables, env, {
+    SWEEP_PRICES:
+      'Write JSON such as {"currency": "EUR", "prices": [{"gpu": "A100", "gpuHour": 2.5}]}; docs/costs.md has the keys.',
     DATABASE_URL:
       'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.',
   })
@@ -78,11 +84,21 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     version,
     privateWebhooks: found.SWEEP_WEBHOOKS_PRIVATE === 'allow',
     objects: objectSettings(found, env),
+    prices: found.SWEEP_PRICES,
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,
     monitor: monitorSettings(found),
     token: found.SWEEP_TOKEN,
     joinToken: found.SWEEP_JOIN_TOKEN,
     logLevel: found.SWEEP_LOG_LEVEL,
+  }
+}
+
+function asJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' })
+    return z.NEVER
   }
 }
