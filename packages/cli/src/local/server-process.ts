@@ -156,9 +156,10 @@ function openLog(home: string, path: string): number {
 async function startError(logPath: string, logStart: number, what: string): Promise<SweepError> {
   const bytes = await readFile(logPath).catch(() => Buffer.alloc(0))
   const said = lastWords(bytes.subarray(logStart).toString('utf8'))
-  if (/EADDRINUSE|port-in-use|port is in use/i.test(said)) {
+  if (/EADDRINUSE|port-in-use|port is in use|is taken by another program/i.test(said)) {
+    const flag = /the port of gRPC/.test(said) ? '--grpc-port' : '--port'
     return new SweepError('port-in-use', `The server did not start: its port is in use. ${said}`, {
-      hint: 'Choose another with --port, or --port 0 for any that is free.',
+      hint: `Choose another with ${flag}, or ${flag} 0 for any that is free.`,
     })
   }
   return new SweepError('internal', `The server did not start: ${what}.${said === '' ? '' : `\n${said}`}`, {

@@ -117,8 +117,9 @@ function listen(server: Server, host: string, port: number): Promise<number> {
   return new Promise((resolve, reject) => {
     server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
       if (error === null) return resolve(bound)
+      const why = /EADDRINUSE/.test(error.message) ? 'is taken by another program' : `can't be had: ${error.message}`
       reject(
-        new SweepError('port-in-use', `gRPC can't listen on ${address}: ${error.message}`, {
+        new SweepError('port-in-use', `the port of gRPC, ${port} on ${host}, ${why}`, {
           hint: 'Set SWEEP_GRPC_PORT to a port that is free (0 finds one).',
           cause: error,
         }),
