@@ -44,6 +44,7 @@ const assets = [
   ['packages/python/sweep.py', 'python/sweep.py'],
   ['packages/python/sweep_tracking', 'python/sweep_tracking'],
   ['services/api/static', 'static'],
+  ['services/api/proto', 'proto'],
   ['packages/spec/generated/sweep.schema.json', 'sweep.schema.json'],
 ]
 for (const [from, to] of assets) {

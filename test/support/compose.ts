@@ -42,7 +42,14 @@ export class ComposeProject {
     const child = spawn(program, [...words, '-p', this.#name, '-f', join(ROOT, 'docker-compose.yml'), ...args], {
       cwd: ROOT,
       // Builders from before BuildKit must do.
-      env: { ...process.env, SWEEP_PORT: String(this.port), DOCKER_BUILDKIT: '0', COMPOSE_DOCKER_CLI_BUILD: '0' },
+      env: {
+        ...process.env,
+        SWEEP_PORT: String(this.port),
+        // Any that is free.
+        SWEEP_GRPC_PORT: '0',
+        DOCKER_BUILDKIT: '0',
+        COMPOSE_DOCKER_CLI_BUILD: '0',
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
     let output = ''

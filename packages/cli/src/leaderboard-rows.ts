@@ -75,6 +75,14 @@ export async function printLeaderboard(
     ],
     health: (row) => row.health,
   })
+  if (rows.some(({ cost }) => cost !== undefined)) {
+    columns.push({
+      name: 'cost',
+      value: ({ cost }) => cost?.amount,
+      show: ({ cost }) => (cost === undefined ? '' : `${cost.amount.toFixed(2)} ${cost.currency}`),
+      align: 'right',
+    })
+  }
   await context.printRows(rows, [...columns, ...confirmedColumns(rows)], (row) => `${row.id}`)
 }
 

@@ -1,3 +1,4 @@
+import type { Cost as Price } from '@sweep/analysis/costs/cost-of'
 import { CAUSE_POLICY, type Cause } from '@sweep/spec/attempt'
 import type { TrialState } from '@sweep/spec/trial'
 import { hoursText, percentText } from './numbers.ts'
@@ -75,7 +76,7 @@ function isFailure(cause: Cause): boolean {
 }
 
 /** The total, and what of it led to no value, in sentences. */
-export function costLines({ total, wasted, pruned }: Costs): string[] {
+export function costLines({ total, wasted, pruned }: Costs, price?: Price): string[] {
   const usesGpus = total.gpuSeconds > 0
   const text = (cost: Cost) =>
     usesGpus
@@ -85,6 +86,7 @@ export function costLines({ total, wasted, pruned }: Costs): string[] {
     percentText(usesGpus ? cost.gpuSeconds / total.gpuSeconds : cost.seconds / Math.max(total.seconds, 1e-9))
   return [
     `${total.attempts} attempts that have ended took ${text(total)}.`,
+    ...priceLines(price),
     wasted.attempts === 0
       ? 'Nothing of it was lost to failures.'
       : `Lost to failures and cancellations: ${text(wasted)}, ${share(wasted)}, in ${wasted.attempts} attempts.`,
@@ -92,4 +94,12 @@ export function costLines({ total, wasted, pruned }: Costs): string[] {
       ? []
       : [`Spent on ${pruned.attempts} trials that the pruner stopped: ${text(pruned)}, ${share(pruned)}.`]),
   ]
+}
+
+/** What that costs by the server's prices. */
+function priceLines(price: Price | undefined): string[] {
+  if (price === undefined) return []
+  const { amount, currency, unpricedSeconds } = price
+  const rest = unpricedSeconds > 0 ? `, without ${hoursText(unpricedSeconds)} on hosts that have no price` : ''
+  return [`By the prices of the server that is ${amount.toFixed(2)} ${currency}${rest}.`]
 }

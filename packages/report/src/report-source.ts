@@ -1,3 +1,4 @@
+import type { Cost } from '@sweep/analysis/costs/cost-of'
 import type { Curve } from '@sweep/analysis/effects/learning-curves'
 import type { TimedTrial } from '@sweep/analysis/effects/timeline'
 import type { TrialPoint } from '@sweep/analysis/trial-points'
@@ -49,6 +50,8 @@ export interface ReportSource {
   /** Of some trials; the group is `best` or `others`. */
   readonly curves: readonly Curve[]
   readonly spending: readonly Spending[]
+  /** By the server's prices; undefined where it has none. */
+  readonly cost: Cost | undefined
   readonly bestRun: BestRun | undefined
   /** Of the sweeps that ran its best configs again, the newest first. */
   readonly confirmations: readonly Confirmation[]

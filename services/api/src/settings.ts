@@ -1,5 +1,6 @@
 import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/monitoring/monitor-settings'
 import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
+import { PriceTable } from '@sweep/spec/prices'
 import { z } from 'zod'
 import { type ObjectSettings, ObjectVariables, objectSettings } from './objects/object-settings.ts'
 import { type RunPatience, RunPatienceVariables, runPatience } from './tracking/run-patience.ts'
@@ -9,6 +10,8 @@ export interface ApiSettings {
   readonly host: string
   /** 0 takes a free port. */
   readonly port: number
+  /** Where gRPC is served, on the same address; 0 takes a free port, absent: nowhere. */
+  readonly grpcPort?: number | undefined
   /** Names in the Host header that are answered besides the loopback ones. */
   readonly allowedHosts: readonly string[]
   /** `loopback`: requests from this machine without a token may read everything, so that the page opens in a browser. */
@@ -26,6 +29,8 @@ export interface ApiSettings {
   /** How long runs outside of sweeps may be silent; `RUN_PATIENCE` when absent. */
   readonly runPatience?: RunPatience
   readonly objects: ObjectSettings
+  /** What an hour costs on which hosts; nobody is told of costs without it. */
+  readonly prices?: PriceTable | undefined
 }
 
 /** The environment of the service when it runs on its own. */
@@ -46,6 +51,7 @@ const Variables = MonitorVariables.extend({
   REDIS_URL: z.string().min(1).optional(),
   SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
   SWEEP_PORT: whole.min(0).max(65535).default(4600),
+  SWEEP_GRPC_PORT: whole.min(0).max(65535).optional(),
   SWEEP_ALLOWED_HOSTS: z.string().default(''),
   SWEEP_ANONYMOUS_READ: z.enum(['never', 'loopback']).default('never'),
   SWEEP_ANONYMOUS_MLFLOW: z.enum(['never', 'loopback']).default('never'),
@@ -56,12 +62,15 @@ const Variables = MonitorVariables.extend({
   SWEEP_JOIN_TOKEN: z.string().min(24).optional(),
   SWEEP_WEBHOOKS_PRIVATE: z.enum(['refuse', 'allow']).default('refuse'),
   ...RunPatienceVariables.shape,
+  SWEEP_PRICES: z.string().transform(asJson).pipe(PriceTable).optional(),
   SWEEP_LOG_LEVEL: LogLevel,
 })
 
 /** @throws SweepError `invalid-request` naming the variable */
 export function readSettings(env: Environment, version: string): ApiEnvironment {
   const found = parseEnvironment(Variables, env, {
+    SWEEP_PRICES:
+      'Write JSON such as {"currency": "EUR", "prices": [{"gpu": "A100", "gpuHour": 2.5}]}; docs/costs.md has the keys.',
     DATABASE_URL:
       'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.',
   })
@@ -69,6 +78,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
   return {
     host: found.SWEEP_HOST,
     port: found.SWEEP_PORT,
+    grpcPort: found.SWEEP_GRPC_PORT,
     allowedHosts: found.SWEEP_ALLOWED_HOSTS.split(/[\s,]+/).filter((name) => name !== ''),
     anonymousRead: found.SWEEP_ANONYMOUS_READ,
     anonymousMlflow: found.SWEEP_ANONYMOUS_MLFLOW,
@@ -79,11 +89,21 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     privateWebhooks: found.SWEEP_WEBHOOKS_PRIVATE === 'allow',
     runPatience: runPatience(found),
     objects: objectSettings(found, env),
+    prices: found.SWEEP_PRICES,
     databaseUrl: found.DATABASE_URL,
     redisUrl: found.REDIS_URL,
     monitor: monitorSettings(found),
     token: found.SWEEP_TOKEN,
     joinToken: found.SWEEP_JOIN_TOKEN,
     logLevel: found.SWEEP_LOG_LEVEL,
+  }
+}
+
+function asJson(text: string, context: z.RefinementCtx): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    context.addIssue({ code: 'custom', message: 'is not JSON' })
+    return z.NEVER
   }
 }

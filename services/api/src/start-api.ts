@@ -23,6 +23,7 @@ import type { ApiContext, ApiDependencies } from './context.ts'
 import { EventHub } from './events/event-hub.ts'
 import { addEventRoutes } from './events/event-routes.ts'
 import { Notifier } from './events/notifier.ts'
+import { type RunningGrpc, startGrpc } from './grpc/grpc-server.ts'
 import { ApiLiveness } from './health/api-liveness.ts'
 import { addHealthRoutes } from './health/health-routes.ts'
 import { addRunHealthRoutes } from './health/run-health-routes.ts'
@@ -61,27 +62,41 @@ const KEEP_ALIVE_MS = 72_000
 export interface RunningApi {
   /** Such as `http://127.0.0.1:4600`, for callers on this machine. */
   readonly url: string
+  /** Such as `127.0.0.1:4601`; absent where it is not served. */
+  readonly grpc: string | undefined
   readonly app: App
   close(): Promise<void>
 }
 
 /**
- * Serves the HTTP API and the plain page until closed. The database must have its schema.
+ * Serves the HTTP API, the plain page and, where asked for, gRPC until closed. The database must have its schema.
  *
  * @throws SweepError `port-in-use`; `forbidden` for an address that others can reach while nobody has a token
  */
 export async function startApi(settings: ApiSettings, dependencies: ApiDependencies): Promise<RunningApi> {
   const { app, context } = await buildApi(settings, dependencies)
+  const { host, grpcPort } = settings
+  let grpc: RunningGrpc | undefined
   try {
     await refuseOpenDoor(settings, context)
-    await app.listen({ host: settings.host, port: settings.port })
+    if (grpcPort !== undefined) grpc = await startGrpc({ host, port: grpcPort }, app, context)
+    await app.listen({ host, port: settings.port })
   } catch (error) {
+    await grpc?.close()
     await app.close()
     throw listenError(error, settings)
   }
   const address = app.server.address()
   const port = typeof address === 'object' && address !== null ? address.port : settings.port
-  return { url: `http://${localHost(settings.host)}:${port}`, app, close: () => app.close() }
+  return {
+    url: `http://${localHost(host)}:${port}`,
+    grpc: grpc && `${localHost(host)}:${grpc.port}`,
+    app,
+    async close() {
+      await grpc?.close()
+      await app.close()
+    },
+  }
 }
 
 /** The service without a port, for tests that inject requests. */

@@ -8,6 +8,8 @@ import { z } from 'zod'
 /** What `server.json` says of the server that has the home; the command and the tests read it. */
 export interface ServerRecord {
   readonly url: string
+  /** Where gRPC is served, if it is. */
+  readonly grpc: string | undefined
   readonly pid: number
   readonly startTime: string
   readonly startedAt: string

@@ -89,6 +89,7 @@ export async function startStandalone(
     }
     await writeServerRecord(settings.home, {
       url: api.url,
+      grpc: api.grpc,
       pid: process.pid,
       startTime: dependencies.startTime,
       startedAt: new Date(clock.now()).toISOString(),

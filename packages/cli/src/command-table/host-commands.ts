@@ -16,6 +16,7 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
     summary: 'start the local server and its agent in the background',
     options: [
       ...START_SERVER,
+      { flags: '--grpc-port <port>', help: 'serve the tracking API over gRPC too, on this port' },
       { flags: '--no-agent', help: 'server only: run no trials' },
       { flags: '--foreground', help: 'stay attached and log here' },
     ],

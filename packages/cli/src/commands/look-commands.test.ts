@@ -35,6 +35,17 @@ test('the leaderboard pages through, and pipes one column a parameter', async ()
   expect(server.calls.filter((call) => call.path.includes('state=completed'))).toHaveLength(2)
 })
 
+test('the leaderboard has a column of costs where the server has prices', async () => {
+  const cost = { amount: 1.234, currency: 'EUR', unpricedSeconds: 0 }
+  const { env } = await serve({
+    [`GET /sweeps/${SWEEP_ID}/leaderboard`]: () => ({ rows: [fakeRow(1, 1, { cost }), fakeRow(2, 2)], next: null }),
+  })
+  const shown = await runFake(['leaderboard', '@last'], { env, terminal: { columns: 160, rows: 24 } })
+  expect(shown.stdout).toMatch(/COST\S*\n.*1\.23 EUR\n/)
+  const piped = await runFake(['leaderboard', '@last', '-o', 'csv'], { env })
+  expect(piped.stdout.split('\n').map((line) => line.split(',').at(-1))).toEqual(['cost', '1.234', '', ''])
+})
+
 test('best prints the best config as a command line', async () => {
   const { env } = await serve({})
   const run = await runFake(['best', '@last', '--command'], { env })

@@ -6,14 +6,14 @@ import { usageError } from '../exit-codes.ts'
 import { warnOfOtherVersion } from '../local/ensure-server.ts'
 import { builtFile } from '../local/package-files.ts'
 import { healthOf, runningServer, type ServerOptions, serverEnvironment, startServer } from '../local/server-process.ts'
+import type { Options } from '../options.ts'
 import { serverFields } from '../server-record.ts'
 
 export const command: Command = {
   async run(context, _args, options) {
-    const port = options.whole('port', 0)
-    if (port !== undefined && port > 65_535) throw usageError(`--port ${port} is no port.`, 'Ports go up to 65535.')
     const server: ServerOptions = {
-      port,
+      port: readPort(options, 'port', '--port'),
+      grpcPort: readPort(options, 'grpcPort', '--grpc-port'),
       slots: options.whole('slots'),
       gpus: readGpus(options.text('gpus')),
       withAgent: options.notDenied('agent'),
@@ -25,6 +25,12 @@ export const command: Command = {
     await context.printRecord(started, serverFields(started, context), started.url)
     return undefined
   },
+}
+
+function readPort(options: Options, name: string, flag: string): number | undefined {
+  const port = options.whole(name, 0)
+  if (port !== undefined && port > 65_535) throw usageError(`${flag} ${port} is no port.`, 'Ports go up to 65535.')
+  return port
 }
 
 export function readGpus(text: string | undefined): string | undefined {

@@ -11,6 +11,8 @@ import { isRunning, processIdentity } from './process-info.ts'
 /** What the local server wrote to `server.json` when it was ready. */
 export interface ServerFile {
   readonly url: string
+  /** Such as `127.0.0.1:4601`; undefined where it serves no gRPC. */
+  readonly grpc: string | undefined
   readonly pid: number
   /** Milliseconds since 1970; NaN when the file does not say. */
   readonly startedAt: number
@@ -23,6 +25,7 @@ export interface ServerOptions {
   readonly slots?: number | undefined
   readonly gpus?: string | undefined
   readonly port?: number | undefined
+  readonly grpcPort?: number | undefined
   readonly withAgent?: boolean
 }
 
@@ -41,6 +44,7 @@ export async function readServerFile(home: string): Promise<ServerFile | undefin
   const startedAt = 'startedAt' in found ? found.startedAt : undefined
   return {
     url: found.url,
+    grpc: 'grpc' in found && typeof found.grpc === 'string' ? found.grpc : undefined,
     pid: found.pid,
     startedAt:
       typeof startedAt === 'number' ? startedAt : typeof startedAt === 'string' ? Date.parse(startedAt) : Number.NaN,
@@ -74,6 +78,7 @@ export function serverEnvironment(context: CliContext, options: ServerOptions): 
   }
   environment['SWEEP_HOME'] = context.settings.home
   if (options.port !== undefined) environment['SWEEP_PORT'] = String(options.port)
+  if (options.grpcPort !== undefined) environment['SWEEP_GRPC_PORT'] = String(options.grpcPort)
   if (options.slots !== undefined) environment['SWEEP_SLOTS'] = String(options.slots)
   if (options.gpus !== undefined) environment['SWEEP_GPUS'] = options.gpus
   if (options.withAgent === false) environment['SWEEP_AGENT'] = 'off'
@@ -151,9 +156,10 @@ function openLog(home: string, path: string): number {
 async function startError(logPath: string, logStart: number, what: string): Promise<SweepError> {
   const bytes = await readFile(logPath).catch(() => Buffer.alloc(0))
   const said = lastWords(bytes.subarray(logStart).toString('utf8'))
-  if (/EADDRINUSE|port-in-use|port is in use/i.test(said)) {
+  if (/EADDRINUSE|port-in-use|port is in use|is taken by another program/i.test(said)) {
+    const flag = /the port of gRPC/.test(said) ? '--grpc-port' : '--port'
     return new SweepError('port-in-use', `The server did not start: its port is in use. ${said}`, {
-      hint: 'Choose another with --port, or --port 0 for any that is free.',
+      hint: `Choose another with ${flag}, or ${flag} 0 for any that is free.`,
     })
   }
   return new SweepError('internal', `The server did not start: ${what}.${said === '' ? '' : `\n${said}`}`, {

@@ -40,7 +40,7 @@ ${table(
   }
 }
 
-export function costSection({ spending }: SweepReport): Section | undefined {
+export function costSection({ spending, cost: price }: SweepReport): Section | undefined {
   if (spending.length === 0) return undefined
   const costs = costsOf(spending)
   const usesGpus = costs.total.gpuSeconds > 0
@@ -48,7 +48,7 @@ export function costSection({ spending }: SweepReport): Section | undefined {
   return {
     id: 'cost',
     title: 'Cost',
-    body: html`${costLines(costs).map((line) => html`<p>${line}</p>`)}
+    body: html`${costLines(costs, price).map((line) => html`<p>${line}</p>`)}
 <div class="charts"><figure><h3>${usesGpus ? 'GPU time' : 'Trial time'} by what became of the trial</h3>${barChart(
       'spent',
       'Cost by state',

@@ -268,12 +268,12 @@ function failures({ spending }: SweepReport): string {
   )
 }
 
-function cost({ spending }: SweepReport): string {
+function cost({ spending, cost: price }: SweepReport): string {
   if (spending.length === 0) return ''
   const costs = costsOf(spending)
   return section(
     'Cost',
-    costLines(costs).join(' '),
+    costLines(costs, price).join(' '),
     markdownTable(
       ['trials that', 'attempts', 'trial time', 'GPU time'],
       costs.byState.map((one) => [one.state, one.attempts, hoursText(one.seconds), hoursText(one.gpuSeconds)]),

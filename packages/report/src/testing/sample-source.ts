@@ -77,6 +77,7 @@ export function sampleSource({
       ...{ trial: number, group: index < 5 ? 'best' : 'others', steps: [1, 2, 3] },
       values: [value! + 2, value! + 1, value!],
     })),
+    cost: undefined,
     spending: (['completed', 'pruned', 'failed'] as const).flatMap((state) => {
       const own = timed.filter((trial) => trial.state === state)
       const cause = state === 'completed' ? 'succeeded' : state === 'pruned' ? 'pruned' : 'user-error'

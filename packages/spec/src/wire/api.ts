@@ -152,6 +152,15 @@ export const LeaderboardRow = TrialView.extend({
   front: z.boolean().optional(),
   /** Rules that find something wrong with it now; absent when none does. */
   health: z.array(HealthRule).optional(),
+  /** Of its attempts that have ended, by the server's prices; absent where it has none, or nothing has ended. */
+  cost: z
+    .strictObject({
+      amount: z.number(),
+      currency: z.string(),
+      /** Of wall time on hosts without a price, which is not in the amount. */
+      unpricedSeconds: z.number(),
+    })
+    .optional(),
 })
 export type LeaderboardRow = z.infer<typeof LeaderboardRow>
 

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net'
 import type { App } from './app.ts'
 
 const LATE = 'HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n'
@@ -10,6 +11,8 @@ export function addBodyTimeout(app: App, timeoutMs: number): void {
   app.addHook('onRequest', async ({ raw, headers, routeOptions }, reply) => {
     if (headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0) return
     const { socket } = raw
+    // A call of the gRPC service comes from this very process, and has no connection that could be slow.
+    if (!(socket instanceof Socket)) return
     const mayGoOn = routeOptions.config.takesBytes === true
     let seenBytes = socket.bytesRead
     const timer = setInterval(() => {

@@ -1,3 +1,4 @@
+import { costOf } from '@sweep/analysis/costs/cost-of'
 import type { Curve } from '@sweep/analysis/effects/learning-curves'
 import type { BestRun, ReportSource } from '@sweep/report/report-source'
 import type { Metric } from '@sweep/spec/document/sweep-document'
@@ -9,6 +10,7 @@ import { sweepSpending } from '@sweep/store/spending'
 import type { SweepRecord } from '@sweep/store/sweep-record'
 import { type SweepDefinition, sweepDefinition } from '@sweep/store/sweeps'
 import type { TrialRecord } from '@sweep/store/trial-record'
+import { trialUsage } from '@sweep/store/usage'
 import type { ApiContext } from '../context.ts'
 import { openRules } from '../trials/open-rules.ts'
 import { trialLeaderboard } from '../trials/trial-leaderboard.ts'
@@ -32,10 +34,12 @@ const CURVE_POINTS = 500
 export async function reportSource(sweep: SweepRecord, context: ApiContext): Promise<ReportSource> {
   const { database, clock, settings } = context
   const definition = await sweepDefinition(database, sweep.id)
-  const [page, trials, spending] = await Promise.all([
+  const { prices } = settings
+  const [page, trials, spending, usage] = await Promise.all([
     trialLeaderboard(database, definition, { limit: ROWS }),
     allTrials(database, sweep.id),
     sweepSpending(database, sweep.id),
+    prices === undefined ? [] : trialUsage(database, sweep.id),
   ])
   const ranked = page.rows.filter(({ rank }) => rank !== null)
   const { document } = definition
@@ -58,6 +62,7 @@ export async function reportSource(sweep: SweepRecord, context: ApiContext): Pro
     front: await frontOf(database, definition, trials),
     curves,
     spending,
+    cost: prices && costOf(prices, usage),
     bestRun: await bestRunOf(
       database,
       definition,

@@ -14,7 +14,7 @@ import { MetricsLine } from './metrics-line.ts'
 import { RunPath } from './run-routes.ts'
 
 /** 10,000 points with long names. */
-const BATCH_BYTES = 4_194_304
+export const BATCH_BYTES = 4_194_304
 
 /**
  * `*`, because the names of metrics have slashes in them and are longer than a parameter may be. Any text: trials report

@@ -5,6 +5,7 @@ import { readDetails } from '@sweep/store/tracking/run-details'
 import { runMetrics } from '@sweep/store/tracking/run-metrics'
 import type { RunRecord } from '@sweep/store/tracking/run-record'
 import type { ApiContext } from '../context.ts'
+import { trialCosts } from '../trials/trial-costs.ts'
 
 export function runView(run: RunRecord): RunView {
   const { key: _, params, tags, trial, createdAt, startedAt, endedAt, deletedAt, archivedAt, thinnedAt, ...rest } = run
@@ -22,13 +23,16 @@ export function runView(run: RunRecord): RunView {
   }
 }
 
-export async function runDetail(run: RunRecord, { database }: ApiContext): Promise<RunDetail> {
-  const [details, metrics, definition] = await Promise.all([
+export async function runDetail(run: RunRecord, { database, settings }: ApiContext): Promise<RunDetail> {
+  const { trial } = run
+  const [details, metrics, definition, costs] = await Promise.all([
     readDetails(database, run.key),
     runMetrics(database, run.key),
     run.trial === null ? undefined : sweepDefinition(database, run.trial.sweepId),
+    trial === null ? undefined : trialCosts(database, settings, trial.sweepId, [trial.number]),
   ])
   const { source, environment, resources } = details
+  const cost = trial === null ? undefined : costs?.get(trial.number)?.amount
   return {
     ...runView(run),
     nestedParams: { ...nestParams(run.params) },
@@ -36,7 +40,8 @@ export async function runDetail(run: RunRecord, { database }: ApiContext): Promi
     message: details.message,
     source: definition === undefined ? source : { ...sourceOf(definition), ...source },
     environment: { ...environment },
-    resources: { ...resources },
+    // What somebody has said of the run counts more.
+    resources: { ...(cost !== undefined && { cost }), ...resources },
     metricNames: metrics.map((metric) => metric.name),
   }
 }

@@ -19,6 +19,7 @@ import { confirmedMeans } from '../sweeps/confirmation-view.ts'
 import { noSweep, SweepPath } from '../sweeps/sweep-routes.ts'
 import { checkedConfig } from './checked-config.ts'
 import { openRules } from './open-rules.ts'
+import { trialCosts } from './trial-costs.ts'
 import { trialLeaderboard } from './trial-leaderboard.ts'
 import { attemptView, leaderboardRow, trialView } from './trial-view.ts'
 
@@ -35,7 +36,7 @@ const TrialQuery = z.strictObject({
 const Position = z.int().min(0)
 
 export function addTrialRoutes(app: App, context: ApiContext): void {
-  const { database, log } = context
+  const { database, log, settings } = context
 
   app.get(
     '/sweeps/:id/leaderboard',
@@ -61,10 +62,13 @@ export function addTrialRoutes(app: App, context: ApiContext): void {
         database,
         page.rows.map((row) => row.id),
       )
+      const numbers = page.rows.map((row) => row.number)
+      const costs = await trialCosts(database, settings, sweep.id, numbers)
       const rows = page.rows.map((row) => {
         const again = confirmed.get(row.number)
+        const cost = costs.get(row.number)
         const shown = leaderboardRow(row, sweep.document, rules.get(row.id) ?? [])
-        return { ...shown, ...(again === undefined ? {} : { confirmed: again }) }
+        return { ...shown, ...(again === undefined ? {} : { confirmed: again }), ...(cost && { cost }) }
       })
       return { rows, next: page.next }
     },
