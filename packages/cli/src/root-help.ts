@@ -28,9 +28,26 @@ sweep help exit-codes, sweep help parameters, sweep help output
 
 function subCommands(word: string): string {
   const names = COMMANDS.filter((entry) => entry.name.startsWith(`${word} `)).map((entry) => entry.name.split(' ')[1])
-  return `${names.join(', ')}`
+  return names.join(', ')
 }
 
+const COLUMNS = 80
+
 function section(title: string, rows: readonly (readonly [string, string])[], width = 13): string {
-  return `${title}\n${rows.map(([name, text]) => `  ${name.padEnd(width)} ${text}\n`).join('')}`
+  const begin = `\n${' '.repeat(width + 3)}`
+  const lines = rows.map(
+    ([name, text]) => `  ${name.padEnd(width)} ${wrapped(text, COLUMNS - width - 3).join(begin)}\n`,
+  )
+  return `${title}\n${lines.join('')}`
+}
+
+/** Lines of whole words. */
+function wrapped(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    if (line !== undefined && line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`
+    else lines.push(word)
+  }
+  return lines
 }

@@ -132,7 +132,7 @@ describe('tokens', () => {
     const open = await testApi({ grpcPort: 0, anonymousRead: 'loopback' })
     const client = clientOf(null, {}, open)
     try {
-      expect(await client.ask('SearchRuns')).toEqual({ runs: [] })
+      expect(await client.ask('SearchRuns')).toEqual({ runs: [], hints: [] })
       expect((await failureOf(client.ask('CreateProject', { name: 'x' }))).error.code).toBe(status.UNAUTHENTICATED)
       const metadata = new Metadata()
       metadata.set('x-forwarded-for', '203.0.113.1')

@@ -39,6 +39,7 @@ export const ROUTES: Readonly<Record<string, Route>> = {
   ChangeRun: { method: 'PATCH', path: '/runs/{runId}', request: changes('name', 'group', 'parentRunId') },
   EndRun: { method: 'POST', path: '/runs/{runId}/end' },
   DeleteRun: { method: 'DELETE', path: '/runs/{runId}' },
+  ArchiveRun: { method: 'POST', path: '/runs/{runId}/archive' },
   RestoreRun: { method: 'POST', path: '/runs/{runId}/restore' },
   LogParams: { method: 'POST', path: '/runs/{runId}/params' },
   ChangeTags: { method: 'POST', path: '/runs/{runId}/tags' },

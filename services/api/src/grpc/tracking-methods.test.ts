@@ -202,6 +202,8 @@ describe('runs', () => {
     expect(await http(`/runs/${id}`)).toMatchObject({ status: 'failed', message: 'why' })
     expect(await ask('DeleteRun', { runId: id })).toHaveProperty('deletedAt')
     expect(await ask('RestoreRun', { runId: id })).not.toHaveProperty('deletedAt')
+    expect(await ask('ArchiveRun', { runId: id })).toHaveProperty('archivedAt')
+    expect(await ask('RestoreRun', { runId: id })).not.toHaveProperty('archivedAt')
     expect(await ask('EndRun', { runId: above })).toMatchObject({ status: 'RUN_STATUS_COMPLETED' })
   })
 
