@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -222,6 +222,25 @@ grace_period: 2s
     expect(await finished(server, living)).toMatchObject({ trials: { completed: 1 } })
     expect((await getTrial(server, living, 1)).attemptList).toHaveLength(1)
     await expectConsistent(server, [id, living])
+    await nothingLeft()
+  }, 240_000)
+
+  test('a sweep brings its code along, and its programs report by the SDK', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
+    const program = 'import loss, sweep\nfor step in range(1, 4):\n    sweep.report(step, val_loss=loss.at(step))\n'
+    mkdirSync(join(folder, 'loss'))
+    writeFileSync(join(folder, 'loss', '__init__.py'), 'def at(step):\n    return 1 / step\n')
+    writeFileSync(join(folder, 'train.py'), program)
+    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
+    const search = 'method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {min: 0.0, max: 1.0}}'
+    const run = `program: train.py\nbudget: {trials: 1}\ncode: snapshot\nlauncher: kubernetes\n${pod}`
+    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
+    const env = await server.environment()
+    const { stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], { env })
+    rmSync(folder, { recursive: true })
+    const id = stdout.trim()
+    expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
+    expect(await stepsOf(id, 1)).toEqual([1, 2, 3])
     await nothingLeft()
   }, 240_000)
 
