@@ -191,12 +191,13 @@ test('two trials side by side: the packages and the diff of the first stand for 
 }, 120_000)
 
 test('a counterfactual over the record of a real sweep has its own pruner save nothing', async () => {
-  const id = await createSweep(false, 'early_terminate: {type: patience, patience: 5}\n')
+  // One that would stop a trial at its last report stops it in time or not, as it happens.
+  const id = await createSweep(false, 'early_terminate: {type: patience, patience: 6}\n')
   const replay = await sweep(
     'replay',
     id,
     '--early-terminate',
-    'patience,patience=5',
+    'patience,patience=6',
     '--early-terminate',
     'none',
     '--json',

@@ -165,15 +165,15 @@ test('many at once are sweeps of their own, none with a seed of another', async 
   expect(new Set(seeds).size).toBe(80)
 })
 
-test('configs stand by the mean of the runs that came to their end, whole ones first', async () => {
+test('configs stand by the mean of the runs that came to their end, those that break a constraint behind the others', async () => {
   const board = ConfigBoard.parse(await client.configs(sweepId))
   expect(board).toMatchObject({ metric: { name: 'val/loss', goal: 'minimize' }, seeds: 1 })
   expect(board.rows.map(({ rank, trials, mean }) => [rank, trials, mean])).toEqual([
-    [1, [6], 0.4],
-    [2, [4], 0.6],
-    [3, [3], 0.7],
-    [4, [2], 0.8],
-    [5, [1], 0.9],
+    [1, [4], 0.6],
+    [2, [3], 0.7],
+    [3, [2], 0.8],
+    [4, [1], 0.9],
+    [5, [6], 0.4],
     [null, [5], null],
   ])
 })
