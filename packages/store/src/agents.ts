@@ -159,7 +159,7 @@ export async function drainAgent(database: Queryable, id: AgentId, reason: strin
 const PENDING = {
   name: 'agent-pending-stops',
   text: `select id, epoch, stop_reason, stop_verdict from attempts
-          where agent_id = $1 and state = 'running' and stop_reason is not null order by id`,
+          where agent_id = $1 and state = 'running' and stop_reason is not null`,
 }
 
 /** Stops asked of the agent's running attempts, for its stream. */

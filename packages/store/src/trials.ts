@@ -111,10 +111,16 @@ export async function issueFirst(tx: Queryable, change: SweepChange, trials: rea
   await issue.store(tx, 0)
 }
 
+/** The order is there for the index that has it: another would do for few trials. */
 const ISSUED = {
   name: 'trials-issued',
-  text: `select hash, max(replicate) as replicate, min(number) as number
-           from trials where sweep_id = $1 and hash = any($2) group by hash`,
+  text: `select n.hash, issued.replicate, issued.number
+           from unnest($2::text[]) as n (hash)
+           cross join lateral (
+             select max(replicate) as replicate, min(number) as number from (
+               select replicate, number from trials
+                where sweep_id = $1 and hash = n.hash order by sweep_id, hash, replicate) t) issued
+          where issued.replicate is not null`,
 }
 
 interface Issued {

@@ -1,6 +1,7 @@
 import { type AttemptId, attemptParts } from '@sweep/spec/ids'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
+import { pendingStops } from './agents.ts'
 import { newBatches } from './health/watched-points.ts'
 import { heartbeats } from './heartbeats.ts'
 import { ingestReports } from './reports.ts'
@@ -75,6 +76,7 @@ test('nor with the attempts that run and wait beside it, whatever is asked of it
         agent,
         [...ids].map(([id, epoch]) => report(id, epoch, { batches: [lossBatch(0, [1])] })),
       ),
+    'a stream of stops to an idle agent': async () => pendingStops(database, await sampleAgent(database)),
     'a heartbeat': (ids) => {
       const attempts = [...ids].map(([attemptId, epoch]) => ({ attemptId, epoch }))
       return heartbeats(database, [{ agentId: agent, beat: { room, draining: false, attempts } }], renewal)
@@ -118,6 +120,7 @@ test('nor with the attempts that run and wait beside it, whatever is asked of it
     mine = await start([5000, 5001, 5002])
   })
   expect(claimed.attempts, 'attempts read by claims').toBeLessThan(60)
+  expect(claimed.trials, 'trials read for new configs and by claims').toBeLessThan(60)
   for (const [name, step] of Object.entries(each)) {
     const { trials, attempts, metric_batches: batches } = await rowsRead(() => step(mine))
     expect(trials, `trials read by ${name}`).toBeLessThan(60)
