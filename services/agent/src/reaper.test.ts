@@ -1,10 +1,11 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { launcherContract, startedBy, testSpec } from '@sweep/launchers/launcher-contract'
 import { placeOf } from '@sweep/launchers/place'
 import { readStat } from '@sweep/launchers/process/process-identity'
 import { ProcessLauncher } from '@sweep/launchers/process/process-launcher'
 import { LocalSpawner } from '@sweep/launchers/process/spawner'
+import { TaggedProcesses } from '@sweep/launchers/process/tagged-processes'
 import pino from 'pino'
 import { afterAll, expect, test } from 'vitest'
 import { AgentHome } from './home/agent-home.ts'
@@ -46,7 +47,7 @@ async function reaperNow(): Promise<number> {
   return parent
 }
 
-test('what another user would be told is told the same by a program that this process starts', async () => {
+test('what can not be started is told as this process would tell it', async () => {
   const local = new ProcessLauncher({ spawner: new LocalSpawner() })
   const given = [
     testSpec(dist, ['/bin/true'], { cwd: join(dist, 'nowhere') }),
@@ -85,11 +86,28 @@ test('a killed reaper takes no program with it: how one ends is unknown then, an
   expect(readdirSync(dist)).toContain('went')
 })
 
-test('a start that the reaper was killed in is a fault of the host, and nothing of it is left', async () => {
+test('a start that the reaper was killed in is a fault of the host', async () => {
   const reaper = await reaperNow()
   process.kill(reaper, 'SIGSTOP')
-  const spec = testSpec(dist, ['sleep', '300'])
-  const launched = launcher.launch(spec)
+  const launched = launcher.launch(testSpec(dist, ['sleep', '300']))
   process.kill(reaper, 'SIGKILL')
   expect(await launched).toMatchObject({ kind: 'node-fault', message: expect.stringContaining('was killed') })
+})
+
+test('and a program that it had begun, without a word of it, is ended before that is told', async () => {
+  const dying = join(dist, 'dying-reaper.mjs')
+  writeFileSync(
+    dying,
+    `import { spawn } from 'node:child_process'
+     process.stdin.once('data', (line) => {
+       const { argv, cwd, env } = JSON.parse(line).request
+       spawn(argv[0], argv.slice(1), { cwd, env, detached: true, stdio: 'ignore' })
+       process.kill(process.pid, 'SIGKILL')
+     })`,
+  )
+  const spawner = new ReaperLink(dying, home, { PATH: process.env['PATH'] }, pino({ level: 'silent' }))
+  const spec = testSpec(dist, ['sleep', '300'])
+  expect((await new ProcessLauncher({ spawner }).launch(spec)).kind).toBe('node-fault')
+  expect(new TaggedProcesses().withTag(spec.id)).toEqual([])
+  spawner.close()
 })
