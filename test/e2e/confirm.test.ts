@@ -36,13 +36,13 @@ async function confirmed(id: string, ...args: readonly string[]): Promise<{ foun
   return { found: JSON.parse(stdout), stderr }
 }
 
-/** By the seed that each attempt's program was given: how many there are of each config, in the order of the trials. */
+/** The seeds that the programs of each config were given, in the order of the trials; of the attempt that ended well. */
 async function seedsOf(id: string): Promise<Map<unknown, number[]>> {
   const { trials } = await getSweep(server, id)
   const seeds = new Map<unknown, number[]>()
   for (let number = 1; number <= trials.completed + trials.failed; number += 1) {
     const { config, attemptList } = await getTrial(server, id, number)
-    seeds.set(config['level'], [...(seeds.get(config['level']) ?? []), Number(attemptList[0]?.environment['seed'])])
+    seeds.set(config['level'], [...(seeds.get(config['level']) ?? []), Number(attemptList.at(-1)?.environment['seed'])])
   }
   return seeds
 }

@@ -127,10 +127,12 @@ export async function deleteWebhook(database: Queryable, id: string): Promise<vo
 export interface DueEvent {
   readonly seq: number
   readonly body: EventBody
+  /** That have failed so far. */
+  readonly tries: number
 }
 
 const NEXT = `with w as (select * from webhooks where id = $1 and next_try_at <= clock_timestamp())
-  select e.seq, e.body from w join events e on e.seq > w.cursor
+  select e.seq, e.body, w.tries from w join events e on e.seq > w.cursor
    where (e.webhook_id is null or e.webhook_id = w.id) and (w.kinds is null or e.kind = any(w.kinds))
      and (w.project is null or e.project = w.project) and (w.sweep_id is null or e.sweep_id = w.sweep_id)
    order by e.seq limit 1`
@@ -143,9 +145,9 @@ const SKIP = `update webhooks w set cursor = greatest(w.cursor, $2) where w.id =
 /** The next event for a webhook, if there is one and it may be tried now. */
 export async function nextEvent(database: Queryable, id: string): Promise<DueEvent | undefined> {
   const newest = await database.query<{ seq: number }>('select coalesce(max(seq), 0) as seq from events')
-  const { rows } = await database.query<{ seq: number; body: unknown }>(NEXT, [id])
+  const { rows } = await database.query<{ seq: number; body: unknown; tries: number }>(NEXT, [id])
   const [row] = rows
-  if (row !== undefined) return { seq: row.seq, body: EventBody.parse(row.body) }
+  if (row !== undefined) return { ...row, body: EventBody.parse(row.body) }
   await database.query(SKIP, [id, newest.rows[0]?.seq ?? 0])
   return undefined
 }
@@ -162,7 +164,7 @@ export async function eventSent(database: Queryable, id: string, seq: number): P
 export async function eventFailed(
   database: Database,
   id: string,
-  event: DueEvent,
+  event: Pick<DueEvent, 'seq' | 'body'>,
   failure: { readonly error: string; readonly tries: number; readonly waitMs: number | null },
 ): Promise<void> {
   const { error, tries, waitMs } = failure
@@ -188,7 +190,6 @@ export async function eventFailed(
 
 export interface DeadLetterRecord extends DueEvent {
   readonly error: string
-  readonly tries: number
   readonly failedAt: Date
 }
 

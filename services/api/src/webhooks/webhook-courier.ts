@@ -99,10 +99,8 @@ export class WebhookCourier {
   async #serve(webhook: WebhookRecord): Promise<void> {
     const { log } = this.#options
     try {
-      let { tries } = webhook
       for (let sent = 0; sent < MOST_IN_A_ROW && this.#isOwner && !this.#closed.signal.aborted; sent += 1) {
-        if (!(await this.#sendNext(webhook, tries))) return
-        tries = 0
+        if (!(await this.#sendNext(webhook))) return
       }
     } catch (error) {
       // Nothing is lost: the cursor stands where it stood.
@@ -111,7 +109,7 @@ export class WebhookCourier {
   }
 
   /** @returns whether an event was dealt with and another may be tried */
-  async #sendNext(webhook: WebhookRecord, triesBefore: number): Promise<boolean> {
+  async #sendNext(webhook: WebhookRecord): Promise<boolean> {
     const { clock, database, log, mostTries = MOST_TRIES, firstWaitMs = FIRST_WAIT_MS } = this.#options
     const event = await nextEvent(database, webhook.id)
     if (event === undefined) return false
@@ -120,7 +118,8 @@ export class WebhookCourier {
       await eventSent(database, webhook.id, event.seq)
       return true
     }
-    const tries = triesBefore + 1
+    // Of the event as it was read just now: the webhook may have been looked up before its last failure was stored.
+    const tries = event.tries + 1
     const isOver = tries >= mostTries
     const waitMs = isOver ? null : Math.min(LONGEST_WAIT_MS, firstWaitMs * 2 ** (tries - 1))
     await eventFailed(database, webhook.id, event, { error, tries, waitMs })
