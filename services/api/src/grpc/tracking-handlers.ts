@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import { Readable, type Writable } from 'node:stream'
-import type {
-  handleBidiStreamingCall,
-  handleClientStreamingCall,
-  handleServerStreamingCall,
-  handleUnaryCall,
-  UntypedServiceImplementation,
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import {
+  type handleBidiStreamingCall,
+  type handleClientStreamingCall,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
+  Metadata,
+  type ServerReadableStream,
+  type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
 import { SweepError } from '@sweep/spec/errors'
 import type { CallEnds } from './call-ends.ts'
@@ -115,7 +118,7 @@ function uploadArtifact(
       const first = await messages.next()
       const { header } = first.done === true ? {} : request.fromMessage(first.value)
       if (header === undefined) throw new SweepError('invalid-request', 'the first message must be the header')
-      const bytes = Readable.from(chunksOf(messages), { objectMode: false })
+      const bytes = Readable.from(chunksOf(messages, call, signal), { objectMode: false })
       callback(null, reply.toMessage(await routes.upload(UPLOAD, header as Values, bytes, call, signal)))
     } catch (error) {
       callback(ends.statusOf(error, call.getPath(), signal))
@@ -123,11 +126,19 @@ function uploadArtifact(
   }
 }
 
-async function* chunksOf(messages: AsyncIterable<Values>): AsyncGenerator<Buffer> {
+async function* chunksOf(
+  messages: AsyncIterable<Values>,
+  call: ServerReadableStream<Values, Values>,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
   for await (const { chunk } of messages) {
     if (!Buffer.isBuffer(chunk)) throw new SweepError('invalid-request', 'after the header come chunks only')
     if (chunk.length > 0) yield chunk
   }
+  // The messages of a call that was given up end before that is told. To send something makes gRPC look, and tell.
+  call.sendMetadata(new Metadata())
+  await nextTurn()
+  signal.throwIfAborted()
 }
 
 function downloadArtifact(
