@@ -5,7 +5,7 @@ import { type TestDatabase, testDatabase } from '../../../test/support/postgres.
 import { drainAgent, getAgent, listAgents } from './agents.ts'
 import { claimAttempt } from './attempts.ts'
 import { heartbeat } from './heartbeats.ts'
-import { loadPool } from './pool.ts'
+import { loadPoolAgents, loadPoolSweeps } from './pool.ts'
 import { settingOrInitial } from './settings.ts'
 import { getSweep } from './sweeps.ts'
 import { claim, issue, ownedSweep, sampleAgent } from './testing/samples.ts'
@@ -40,7 +40,7 @@ test('a drained agent is told so and claims nothing; registering again makes it 
 test('an agent that drains of its own accord leaves the pool', async () => {
   const { database } = fixture
   const agent = await sampleAgent(database)
-  const isInPool = async () => (await loadPool(database)).agents.some((other) => other.id === agent)
+  const isInPool = async () => (await loadPoolAgents(database)).some((other) => other.id === agent)
   expect(await isInPool()).toBe(true)
   await heartbeat(database, agent, { room, draining: true, attempts: [] }, 1)
   expect(await isInPool()).toBe(false)
@@ -54,9 +54,10 @@ test('the pool is made of the agents that are ready and the sweeps that are not 
   const [first] = await issue(database, sweep, [1, 2])
   await claim(database, AttemptId.parse(first), agent)
   await heartbeat(database, agent, { room, draining: false, attempts: [] }, 1)
-  const pool = await loadPool(database)
-  expect(pool.agents.find((other) => other.id === agent)).toMatchObject({ busy: 1, room, queues: ['default'] })
-  expect(pool.sweeps.find((other) => other.id === sweep.id)).toMatchObject({
+  const agents = await loadPoolAgents(database)
+  expect(agents.find((other) => other.id === agent)).toMatchObject({ room, queues: ['default'] })
+  const sweeps = await loadPoolSweeps(database)
+  expect(sweeps.find((other) => other.id === sweep.id)).toMatchObject({
     priority: 3,
     parallelism: 2,
     outstanding: 2,
@@ -73,9 +74,9 @@ test('a new sweep starts level with the others, not with their whole past to cat
   const { database } = fixture
   await database.query('update sweeps set share_pass = share_pass + 100')
   const late = await ownedSweep(database)
-  const pool = await loadPool(database)
-  const passes = pool.sweeps.filter((sweep) => sweep.id !== late.id).map((sweep) => sweep.sharePass)
-  expect(pool.sweeps.find((sweep) => sweep.id === late.id)?.sharePass).toBe(Math.min(...passes))
+  const sweeps = await loadPoolSweeps(database)
+  const passes = sweeps.filter((sweep) => sweep.id !== late.id).map((sweep) => sweep.sharePass)
+  expect(sweeps.find((sweep) => sweep.id === late.id)?.sharePass).toBe(Math.min(...passes))
 })
 
 test('tokens are found by their text alone, until they expire or are revoked', async () => {

@@ -14,8 +14,6 @@ export interface PoolAgent {
   readonly queues: readonly string[]
   readonly launchers: readonly string[]
   readonly labels: Readonly<Record<string, string>>
-  /** Attempts it runs, by the store's count. */
-  readonly busy: number
   /** What it said last; null before the first heartbeat. */
   readonly room: Room | null
 }
@@ -44,16 +42,14 @@ const PoolAgents = z.array(
     queues: z.array(z.string()),
     launchers: z.array(z.string()),
     labels: z.record(z.string(), z.string()),
-    busy: z.int(),
     room: Room.nullable(),
   }),
 )
 
 const AGENTS = {
   name: 'pool-agents',
-  text: `select g.id, g.name, g.slots, g.cpus, g.memory_bytes as "memoryBytes", g.queues, g.launchers, g.labels, g.room,
-                (select count(*) from attempts a where a.agent_id = g.id and a.state = 'running') as busy
-           from agents g where g.state = 'ready' order by g.id`,
+  text: `select id, name, slots, cpus, memory_bytes as "memoryBytes", queues, launchers, labels, room
+           from agents where state = 'ready' order by id`,
 }
 
 const SWEEPS = {
@@ -63,16 +59,14 @@ const SWEEPS = {
            from sweeps where ended_at is null order by id`,
 }
 
-/** Agents that are ready, and sweeps that are not over. */
-export async function loadPool(
-  database: Queryable,
-): Promise<{ readonly agents: readonly PoolAgent[]; readonly sweeps: readonly PoolSweep[] }> {
-  const [agents, sweeps] = await Promise.all([
-    database.query(AGENTS),
-    database.query<Omit<PoolSweep, 'shape'> & { shape: unknown }>(SWEEPS),
-  ])
-  return {
-    agents: PoolAgents.parse(agents.rows),
-    sweeps: sweeps.rows.map((row) => ({ ...row, shape: Shape.parse(row.shape) })),
-  }
+/** Agents that are ready. */
+export async function loadPoolAgents(database: Queryable): Promise<readonly PoolAgent[]> {
+  const { rows } = await database.query(AGENTS)
+  return PoolAgents.parse(rows)
+}
+
+/** Sweeps that are not over. */
+export async function loadPoolSweeps(database: Queryable): Promise<readonly PoolSweep[]> {
+  const { rows } = await database.query<Omit<PoolSweep, 'shape'> & { shape: unknown }>(SWEEPS)
+  return rows.map((row) => ({ ...row, shape: Shape.parse(row.shape) }))
 }

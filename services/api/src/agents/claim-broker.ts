@@ -3,7 +3,7 @@ import { type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
 import type { ClaimedAttempt, ClaimResult } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
-import { loadPool } from '@sweep/store/pool'
+import { loadPoolSweeps } from '@sweep/store/pool'
 import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
 import type { IngestLine } from './ingest-line.ts'
@@ -167,9 +167,8 @@ export class ClaimBroker {
   }
 
   async #readLines(): Promise<void> {
-    const { sweeps } = await loadPool(this.#options.database)
     const wanted = new Set<string>()
-    for (const sweep of sweeps) {
+    for (const sweep of await loadPoolSweeps(this.#options.database)) {
       if (sweep.outstanding <= sweep.running) continue
       const { launcher, queue, shape } = sweep
       const name = queueName(queue, shape, launcher)

@@ -1,5 +1,5 @@
 import type { SweepId } from '@sweep/spec/ids'
-import { loadPool, type PoolAgent, type PoolSweep } from '@sweep/store/pool'
+import { loadPoolAgents, loadPoolSweeps, type PoolAgent, type PoolSweep } from '@sweep/store/pool'
 import type { ControllerContext } from '../context.ts'
 import type { AgentView, SweepView, View } from '../planning/view.ts'
 import type { OwnedSweep } from './owned-sweep.ts'
@@ -36,7 +36,8 @@ export class PoolWatch {
   async refresh(owned: ReadonlyMap<SweepId, OwnedSweep>): Promise<void> {
     const now = this.#context.clock.now()
     if (now - this.#loadedAt < STALE_MS) return
-    const { agents, sweeps } = await loadPool(this.#context.database)
+    const { database } = this.#context
+    const [agents, sweeps] = await Promise.all([loadPoolAgents(database), loadPoolSweeps(database)])
     this.#loadedAt = now
     this.#agents = agents
     this.#sweeps = sweeps
