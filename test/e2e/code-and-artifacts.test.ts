@@ -136,12 +136,12 @@ test('code that can not be had ends the attempt with why', async () => {
   await server.call('POST', `/sweeps/${id}/cancel`)
 }, 120_000)
 
-const SAVES = (log: string) => `
+const SAVES = (log: string, ...more: string[]) => `
 method: random
 metric: {name: val_loss, goal: minimize}
 parameters:
   x: {min: 0.5, max: 1.5}
-command: [python3, slow-checkpoints.py, "\${args}", --log=${log}]
+command: [python3, slow-checkpoints.py, "\${args}", --log=${log}${more.map((word) => `, ${word}`).join('')}]
 seed: 5
 `
 
@@ -159,17 +159,19 @@ test('a paused trial goes on from its step on another agent, which has neither i
   await project(['slow-checkpoints.py'], '')
   const log = join(folder, 'steps')
   const early = 'early_terminate: {type: asha, mode: promote, max_resource: 9}\nbudget: {trials: 3}\n'
-  await writeFile(join(folder, 'code', 'sweep.yaml'), `${SAVES(log)}${early}`)
+  const drained = join(folder, 'drained')
+  await writeFile(join(folder, 'code', 'sweep.yaml'), `${SAVES(log, `--hold=${drained}`)}${early}`)
   const id = await create()
   await rename(join(folder, 'code'), join(folder, 'moved'))
   const first = await start('first')
-  // The third trial is the one that decides which of them goes on.
+  // The third trial is the one that decides which of them goes on: it is held until none can go on here.
   await waitFor(async () => {
     const { trials } = await getSweep(server, id)
     return trials.paused === 2 && trials.running === 1
   }, 60_000)
   const { agents: known } = await server.call<{ agents: { id: string; name: string }[] }>('GET', '/agents')
   await server.call('POST', `/agents/${known.find((agent) => agent.name === 'first')?.id}/drain`)
+  await writeFile(drained, '')
   await waitFor(async () => (await getSweep(server, id)).trials.running === 0, 60_000)
   await first.stop()
   await rm(first.home, { recursive: true })

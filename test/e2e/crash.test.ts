@@ -92,7 +92,8 @@ describe.each(backends)('with tickets on %s', (backend) => {
   const note = backend === 'redis' && !hasRedis() ? ` (${WITHOUT_REDIS})` : ''
 
   it(`a server killed twice in the middle goes on where it was: nothing lost, nothing twice${note}`, async () => {
-    const server = await startWith(backend)
+    // Longer than it is away, however slow the start: what ends after its lease is run again, and must be.
+    const server = await startWith(backend, { leaseMs: 15_000 })
     const truth = join(await temporaryFolder(), 'truth')
     const id = await createSweep(server, sweepOf20(truth))
     for (const enough of [4, 12]) {
