@@ -269,11 +269,14 @@ async function keepsCheckpoints(agentId: AgentId, { database, knownAgents, setti
   return agent?.host !== hostname() || hasOtherAgents(database, agentId)
 }
 
+/** Nobody looks at it; without one an error is made, with all of the stack, for every request there is. */
+const GONE = 'the connection is closed'
+
 /** Aborts when the connection of a request closes, which it also does after the whole reply was sent. */
 function whenGone({ raw }: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  if (raw.destroyed) gone.abort()
-  else raw.once('close', () => gone.abort())
+  if (raw.destroyed) gone.abort(GONE)
+  else raw.once('close', () => gone.abort(GONE))
   return gone.signal
 }
 
