@@ -16,7 +16,7 @@ export type TicketQueueOptions = (
   readonly namespace?: string
 }
 
-const TicketData = z.object({ attemptId: AttemptId })
+const TicketData = z.object({ attemptIds: z.array(AttemptId) })
 type TicketData = z.infer<typeof TicketData>
 
 /** Longer than any take. A ticket whose taker died in between blocks its id for about this long. */
@@ -80,12 +80,12 @@ class BullmqTicketQueue implements TicketQueue {
       const token = `${worker.id}:${this.#takes}`
       const taken: AttemptId[] = []
       let job: TicketJob | undefined = await worker.getNextJob(token, { block: false })
-      for (let count = 1; job; count += 1) {
+      while (job) {
         const data = TicketData.safeParse(job.data)
-        if (data.success) taken.push(data.data.attemptId)
+        if (data.success) taken.push(...data.data.attemptIds)
         try {
           // Completing one ticket and fetching the next is one transaction on Postgres, one script on Redis.
-          job = nextJob(worker, await job.moveToCompleted(null, token, count < max))
+          job = nextJob(worker, await job.moveToCompleted(null, token, taken.length < max))
         } catch {
           // The backend went away in between. What we hold can be claimed; the job left behind is cleaned up later.
           break
@@ -174,7 +174,7 @@ class BullmqTicketQueue implements TicketQueue {
 async function addTo({ queue, flows }: Channel, tickets: readonly Ticket[], way: WayToAdd): Promise<void> {
   const jobs = tickets.map((ticket) => ({
     name: 'ticket',
-    data: { attemptId: ticket.attemptId },
+    data: { attemptIds: [...ticket.attemptIds] },
     opts: { jobId: ticket.id, priority: ticket.priority, removeOnComplete: true, removeOnFail: true },
   }))
   switch (way) {

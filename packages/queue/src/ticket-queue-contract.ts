@@ -1,6 +1,6 @@
 import { AttemptId } from '@sweep/spec/ids'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Ticket, TicketQueue } from './ticket-queue.ts'
+import { MOST_ATTEMPTS, type Ticket, type TicketQueue, ticketAgain, ticketsFor } from './ticket-queue.ts'
 
 /** One backend under test. Each test uses a queue name of its own. */
 export interface TicketQueueSetup {
@@ -43,11 +43,21 @@ export function ticketQueueContract(name: string, setup: () => TicketQueueSetup)
       expect(await queue.take('max', 8)).toEqual([attempt(3), attempt(4), attempt(5)])
     })
 
+    test('a ticket for several attempts gives them together and in their order, and counts as so many', async () => {
+      const attempts = Array.from({ length: 2 * MOST_ATTEMPTS + 1 }, (_, index) => attempt(index + 1))
+      const tickets = ticketsFor(attempts.map((attemptId) => ({ attemptId, queueName: 'several' })))
+      expect(tickets.map((one) => one.attemptIds.length)).toEqual([MOST_ATTEMPTS, MOST_ATTEMPTS, 1])
+      await queue.add(tickets)
+      expect(await queue.take('several', 2)).toEqual(attempts.slice(0, MOST_ATTEMPTS))
+      expect(await other.take('several', MOST_ATTEMPTS + 1)).toEqual(attempts.slice(MOST_ATTEMPTS))
+      expect(await queue.take('several', 2)).toEqual([])
+    })
+
     test.each([3, 20])('%i tickets come out by priority, equal ones in the order they came', async (count) => {
       const priorities = Array.from({ length: count }, (_, index) => [7, 0, 2, 2_097_151][index % 4] ?? 0)
       const tickets = priorities.map((priority, index) => ({ ...ticket(`order-${count}`, index + 1), priority }))
       await queue.add(tickets)
-      const expected = [...tickets].sort((a, b) => a.priority - b.priority).map((one) => one.attemptId)
+      const expected = [...tickets].sort((a, b) => a.priority - b.priority).flatMap((one) => one.attemptIds)
       expect(await queue.take(`order-${count}`, count)).toEqual(expected)
     })
 
@@ -113,7 +123,7 @@ export function attempt(trial: number): AttemptId {
 }
 
 export function ticket(queueName: string, trial: number): Ticket {
-  return { queueName, id: attempt(trial), attemptId: attempt(trial), priority: 0 }
+  return ticketAgain(attempt(trial), queueName)
 }
 
 /** Tries again, as callers do, until the backend is back. */

@@ -51,6 +51,18 @@ test('of twenty agents that claim one attempt at once, one gets it', async () =>
   ])
 })
 
+test('an attempt with two tickets is claimed once', async () => {
+  const { database, sweep, agent, attempt } = await one()
+  const twice = { agentId: agent, leaseMs: 60_000, attemptIds: [attempt, attempt] }
+  expect(await claimAttempts(database, twice)).toMatchObject([{ result: 'claimed', attemptId: attempt }])
+  expect(await claimAttempts(database, twice)).toEqual([{ result: 'gone', attemptId: attempt }])
+
+  const [next] = await issue(database, sweep, [2])
+  const along = { leaseMs: 60_000, attemptIds: [AttemptId.parse(next), AttemptId.parse(next)] }
+  const ended = report(attempt, 1, { ended: ending('succeeded') })
+  expect((await ingestReports(database, agent, [ended], along)).claims).toMatchObject([{ result: 'claimed' }])
+})
+
 test('a claim gives what a run needs and starts lease, trial and sweep', async () => {
   const { database, sweep, agent, attempt } = await one()
   expect((await getSweep(database, sweep.id))?.startedAt).toBeNull()

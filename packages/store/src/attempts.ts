@@ -39,7 +39,7 @@ export async function claimAttempt(
   return result ?? { result: 'gone', attemptId }
 }
 
-/** One result per id, in their order. One transaction per sweep. An agent that is unknown or gone throws `fenced`. */
+/** One result per attempt, in their order, however often it is named. One transaction per sweep. An agent that is unknown or gone throws `fenced`. */
 export async function claimAttempts(
   database: Database,
   request: ClaimRequest & { readonly attemptIds: readonly AttemptId[] },
@@ -48,7 +48,8 @@ export async function claimAttempts(
   for (const [sweepId, ids] of bySweep(request.attemptIds)) {
     for (const result of await claimOfSweep(database, request, sweepId, ids)) results.set(result.attemptId, result)
   }
-  return request.attemptIds.map((attemptId) => results.get(attemptId) ?? { result: 'gone', attemptId })
+  const asked = [...new Set(request.attemptIds)]
+  return asked.map((attemptId) => results.get(attemptId) ?? { result: 'gone', attemptId })
 }
 
 const CLAIMABLE = {
@@ -114,13 +115,16 @@ async function claimOfSweep(
   })
 }
 
-/** In the order in which they were queued. To be read under the lock of the sweep that all of `ids` belong to. */
+/**
+ * In the order in which they were queued, each once: it may have had several tickets. To be read under the lock of the
+ * sweep that all of `ids` belong to.
+ */
 export async function findClaimable(
   tx: Queryable,
   agentId: AgentId,
   ids: readonly AttemptId[],
 ): Promise<readonly ClaimableRow[]> {
-  const { rows } = await tx.query<ClaimableRow>(CLAIMABLE, [ids, agentId])
+  const { rows } = await tx.query<ClaimableRow>(CLAIMABLE, [[...new Set(ids)], agentId])
   return rows.sort((a, b) => a.queued_at.getTime() - b.queued_at.getTime() || a.trial - b.trial)
 }
 

@@ -87,7 +87,7 @@ export async function ingestReports(
     statuses: reports.map((report) => statuses.get(report) ?? fenced(report.attemptId)),
     sweepIds,
     queued,
-    claims: claim.attemptIds.map((attemptId) => claims.get(attemptId) ?? { result: 'gone', attemptId }),
+    claims: [...new Set(claim.attemptIds)].map((id) => claims.get(id) ?? { result: 'gone', attemptId: id }),
   }
 }
 

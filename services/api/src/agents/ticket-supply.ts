@@ -1,4 +1,4 @@
-import type { TicketQueue } from '@sweep/queue/ticket-queue'
+import { type TicketQueue, ticketsFor } from '@sweep/queue/ticket-queue'
 import type { AttemptId } from '@sweep/spec/ids'
 import type { Logger } from 'pino'
 import { type TicketLine, withdrawTickets } from './ticket-line.ts'
@@ -94,8 +94,13 @@ export class TicketSupply {
     try {
       this.#putBacks += 1
       // A name of its own: the queue may still know the one that was taken.
-      const name = (id: AttemptId) => `${id}.back${this.#putBacks}`
-      await queue.add(ids.map((id) => ({ queueName: line.name, id: name(id), attemptId: id, priority: 0 })))
+      const suffix = `.back${this.#putBacks}`
+      await queue.add(
+        ticketsFor(
+          ids.map((attemptId) => ({ attemptId, queueName: line.name })),
+          suffix,
+        ),
+      )
       line.mayHaveTickets = true
       tellQueued(line.name)
     } catch (error) {

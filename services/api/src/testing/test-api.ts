@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
-import type { TicketQueue } from '@sweep/queue/ticket-queue'
+import { type TicketQueue, ticketsFor } from '@sweep/queue/ticket-queue'
 import { type AgentId, AttemptId, SweepId } from '@sweep/spec/ids'
 import { AgentRegistered, type RegisterAgent } from '@sweep/spec/wire/agent-protocol'
 import { SweepCreated } from '@sweep/spec/wire/api'
@@ -148,7 +148,7 @@ export class TestController {
     })
     const ownerEpoch = this.#epochs.get(sweepId) ?? 0
     const { created } = await createTrials(database, { sweepId, ownerEpoch, basis: 1, trials })
-    await queue.add(created.map(({ attemptId, queueName }) => ({ queueName, id: attemptId, attemptId, priority: 0 })))
+    await queue.add(ticketsFor(created))
     await notify(database, 'attempts_queued', [...new Set(created.map(({ queueName }) => queueName))])
     return created.map(({ attemptId }) => AttemptId.parse(attemptId))
   }

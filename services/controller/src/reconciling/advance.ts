@@ -5,7 +5,7 @@ import { notify } from '@sweep/store/listen'
 import { askStop, type StopRequest } from '@sweep/store/stops'
 import type { ControllerContext } from '../context.ts'
 import type { OwnedSweep } from './owned-sweep.ts'
-import { addTickets } from './tickets.ts'
+import { addTicketsAgain } from './tickets.ts'
 
 /** Facts per page of a replay: a few milliseconds of work between two looks at everything else. */
 const PAGE = 2000
@@ -35,7 +35,7 @@ export async function advance(context: ControllerContext, sweep: OwnedSweep): Pr
       const newest = facts.at(-1)
       if (newest !== undefined) context.monitoring.decided((context.clock.now() - newest.at.getTime()) / 1000)
     }
-    await addTickets(
+    await addTicketsAgain(
       context,
       [...due].map((attemptId) => ({ attemptId, queueName: sweep.queueName })),
     )

@@ -6,7 +6,7 @@ import { drainBadHost, excuseVictims, suspectAgents } from '@sweep/store/bad-hos
 import { notify } from '@sweep/store/listen'
 import type { QueuedAttempt } from '@sweep/store/trial-record'
 import type { ControllerContext } from '../context.ts'
-import { addTickets } from './tickets.ts'
+import { addTickets, addTicketsAgain } from './tickets.ts'
 
 /** Most tickets replaced in one round; the rest come in the next. */
 const TICKETS = 1000
@@ -90,7 +90,7 @@ export class Sweeper {
   async #replaceTickets(found: readonly QueuedAttempt[]): Promise<void> {
     const { database, log } = this.#context
     if (found.length === 0) return
-    if (!(await addTickets(this.#context, found))) return
+    if (!(await addTicketsAgain(this.#context, found))) return
     await markTicketed(
       database,
       found.map((attempt) => attempt.attemptId),

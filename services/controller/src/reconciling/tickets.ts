@@ -1,30 +1,39 @@
-import type { Ticket } from '@sweep/queue/ticket-queue'
+import { type Ticket, ticketAgain, ticketsFor } from '@sweep/queue/ticket-queue'
 import type { AttemptId } from '@sweep/spec/ids'
 import { notify } from '@sweep/store/listen'
 import type { ControllerContext } from '../context.ts'
 
+interface Queued {
+  readonly attemptId: AttemptId
+  readonly queueName: string
+}
+
+/** Makes the first tickets of attempts that were just queued, and wakes whoever waits for them. */
+export function addTickets(context: ControllerContext, attempts: readonly Queued[]): Promise<boolean> {
+  return add(context, ticketsFor(attempts))
+}
+
+/** Makes tickets for attempts whose ticket may be lost; one that was made again and is still there stays the only one. */
+export function addTicketsAgain(context: ControllerContext, attempts: readonly Queued[]): Promise<boolean> {
+  return add(
+    context,
+    attempts.map(({ attemptId, queueName }) => ticketAgain(attemptId, queueName)),
+  )
+}
+
 /**
- * Makes tickets for queued attempts and wakes whoever waits for them. The attempt id is the ticket's id, so a ticket that
- * is still there stays the only one.
+ * All are of one priority: which sweep comes next was decided at admission, and first come is first served from there.
  *
  * Returns whether it worked. When the queue is away nothing is lost: the sweeper finds the attempts by their age.
  */
-export async function addTickets(
-  context: ControllerContext,
-  attempts: readonly { readonly attemptId: AttemptId; readonly queueName: string }[],
-): Promise<boolean> {
-  if (attempts.length === 0) return true
+async function add({ database, log, queue }: ControllerContext, tickets: readonly Ticket[]): Promise<boolean> {
+  if (tickets.length === 0) return true
   try {
-    await context.queue.add(attempts.map(toTicket))
+    await queue.add(tickets)
   } catch (error) {
-    context.log.warn({ err: error, attempts: attempts.length }, 'tickets could not be added')
+    log.warn({ err: error, tickets: tickets.length }, 'tickets could not be added')
     return false
   }
-  await notify(context.database, 'attempts_queued', [...new Set(attempts.map((attempt) => attempt.queueName))])
+  await notify(database, 'attempts_queued', [...new Set(tickets.map((ticket) => ticket.queueName))])
   return true
-}
-
-/** All of one priority: which sweep comes next was decided at admission, and first come is first served from there. */
-function toTicket({ attemptId, queueName }: { readonly attemptId: AttemptId; readonly queueName: string }): Ticket {
-  return { queueName, id: attemptId, attemptId, priority: 0 }
 }

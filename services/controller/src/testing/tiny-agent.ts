@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { TicketQueue } from '@sweep/queue/ticket-queue'
+import { type TicketQueue, ticketsFor } from '@sweep/queue/ticket-queue'
 import type { Cause } from '@sweep/spec/attempt'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, type AttemptId, newId } from '@sweep/spec/ids'
@@ -40,6 +40,8 @@ export class TinyAgent {
   readonly id = AgentId.parse(newId(randomBytes))
   readonly claimed: ClaimedAttempt[] = []
   readonly #options: TinyAgentOptions
+  /** Makes the names of tickets that are put back new ones. */
+  #putBacks = 0
   readonly #running = new Map<string, ClaimedAttempt>()
   readonly #stop = new AbortController()
   #loops: Promise<void>[] = []
@@ -66,6 +68,11 @@ export class TinyAgent {
     while (!this.#stop.signal.aborted) {
       const free = slots - this.#running.size
       const tickets = free > 0 ? await retried(() => queue.take(queueName, free)) : []
+      const surplus = tickets.splice(free).map((attemptId) => ({ attemptId, queueName }))
+      if (surplus.length > 0) {
+        this.#putBacks += 1
+        await retried(() => queue.add(ticketsFor(surplus, `.${this.id}${this.#putBacks}`)))
+      }
       if (tickets.length > 0) {
         const results = await this.#claim(tickets, leaseMs)
         for (const result of results) {
