@@ -100,6 +100,7 @@ export class ClaimBroker {
     let left = this.#isClosed ? 0 : request.max
     for (const line of this.#lines.values()) {
       if (!serves(request, line)) continue
+      this.#supply.dropSpent(line)
       const most = Math.min(left, howManyFit(room, line.shape))
       const other = line.ready.findIndex((id) => !sweepIds.has(attemptParts(id).sweepId))
       const ids = line.ready.splice(0, other === -1 ? most : Math.min(most, other))
@@ -114,7 +115,10 @@ export class ClaimBroker {
       settle: (results) => {
         const held = new Set(results?.filter((one) => one.result === 'held').map((one) => one.attemptId))
         for (const [line, ids] of taken) {
-          for (const id of ids) if (results === null || held.has(id)) line.held.add(id)
+          for (const id of ids) {
+            if (results === null || held.has(id)) line.held.add(id)
+            else this.#supply.spend(id)
+          }
         }
       },
     }
@@ -200,6 +204,7 @@ export class ClaimBroker {
   /** Gives the tickets at hand to those who wait, in the order they came, and takes more where there may be more. */
   #serve(line: TicketLine): void {
     if (this.#isClosed) return
+    this.#supply.dropSpent(line)
     let isUsed = false
     let wanted = 0
     for (const agent of this.#waiting) {
@@ -225,8 +230,12 @@ export class ClaimBroker {
     } else {
       try {
         for (const result of await ingestLine.claim(agentId, leaseMs, ids)) {
+          if (result.result === 'held') {
+            line.held.add(result.attemptId)
+            continue
+          }
+          this.#supply.spend(result.attemptId)
           if (result.result === 'claimed') claimed.push(result)
-          else if (result.result === 'held') line.held.add(result.attemptId)
         }
       } catch (error) {
         for (const id of ids) line.held.add(id)

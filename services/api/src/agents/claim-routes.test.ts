@@ -1,4 +1,5 @@
 import { Agent, request } from 'node:http'
+import { ticketsFor } from '@sweep/queue/ticket-queue'
 import type { SweepId } from '@sweep/spec/ids'
 import type { AttemptReport, Claim } from '@sweep/spec/wire/agent-protocol'
 import { ReportsReply } from '@sweep/spec/wire/agent-protocol'
@@ -85,6 +86,31 @@ describe('claiming', () => {
     }
     await add(late)
     expect(await waiting).toHaveLength(1)
+  })
+
+  test('asks the store no more for attempts that were claimed, however many tickets they had', async () => {
+    const room = { ...ROOM, slots: 6 }
+    const first = await controller.issue(sweepId, 5)
+    expect(await claim({ room, max: 5 })).toHaveLength(5)
+    const { rows } = await api.database.query<{ queueName: string }>(
+      'select distinct queue_name as "queueName" from attempts where sweep_id = $1',
+      [sweepId],
+    )
+    const { queueName = '' } = rows[0] ?? {}
+    for (const suffix of ['.a', '.b']) {
+      await api.queue.add(
+        ticketsFor(
+          first.map((attemptId) => ({ attemptId, queueName })),
+          suffix,
+        ),
+      )
+    }
+    const asked = vi.spyOn(api.database, 'tx')
+    const [attemptId] = await controller.issue(sweepId, 1)
+    const toIssue = asked.mock.calls.length
+    expect(await claim({ room, max: 1 })).toMatchObject([{ attemptId }])
+    expect(asked.mock.calls.length - toIssue).toBe(1)
+    asked.mockRestore()
   })
 
   test('gives trials of a launcher only to agents that have it', async () => {

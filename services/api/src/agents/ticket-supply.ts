@@ -9,6 +9,8 @@ const MOST_TICKETS = 64
 const AHEAD = 8
 /** Tickets that nobody here has wanted for this long may be what agents of another API wait for. */
 const IDLE_MS = 100
+/** Attempts known to be claimed or over, whose further tickets are dropped without asking the store. */
+const MOST_SPENT = 10_000
 
 export interface TicketSupplyOptions {
   readonly queue: TicketQueue
@@ -25,6 +27,8 @@ export interface TicketSupplyOptions {
  */
 export class TicketSupply {
   readonly #options: TicketSupplyOptions
+  /** The longest known come first. */
+  readonly #spent = new Set<AttemptId>()
   #isClosed = false
   #putBacks = 0
 
@@ -45,6 +49,23 @@ export class TicketSupply {
   unused(line: TicketLine, wanted: number): void {
     if (wanted > 0) void this.#take(line, wanted + aheadOf(line))
     this.#watchIdle(line, false)
+  }
+
+  /**
+   * An attempt was claimed, or found gone, and so will never be claimed again. One that waited for long had its ticket
+   * made anew, and the second of hundreds of them would each cost a transaction.
+   */
+  spend(attemptId: AttemptId): void {
+    this.#spent.delete(attemptId)
+    this.#spent.add(attemptId)
+    const [oldest] = this.#spent
+    if (this.#spent.size > MOST_SPENT && oldest !== undefined) this.#spent.delete(oldest)
+  }
+
+  /** Drops tickets at hand whose attempts are known to be spent. */
+  dropSpent({ ready }: TicketLine): void {
+    if (!ready.some((id) => this.#spent.has(id))) return
+    ready.splice(0, ready.length, ...ready.filter((id) => !this.#spent.has(id)))
   }
 
   /** Puts back what is at hand, and what is just being taken. */
