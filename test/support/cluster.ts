@@ -67,6 +67,12 @@ export class TestCluster {
     }
   }
 
+  /** The address of this machine as pods reach it: where the API server listens. */
+  get hostAddress(): string {
+    const [, server = ''] = /server: *"?([^"\s,]+)/.exec(readFileSync(this.kubeconfig, 'utf8')) ?? []
+    return new URL(server).hostname
+  }
+
   /** `up`, `kubelet-stop`, `kubelet-start`. */
   async control(command: string): Promise<void> {
     await run(SCRIPT, [command], { timeout: 120_000 })
