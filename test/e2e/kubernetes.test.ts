@@ -8,7 +8,7 @@ import { Pod } from '@sweep/launchers/kubernetes/objects'
 import type { ArtifactList, MetricSeries } from '@sweep/spec/wire/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
-import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../support/cluster.ts'
+import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../support/cluster.ts'
 import { expectConsistent } from '../support/consistent.ts'
 import { BUSYBOX, docker, PYTHON } from '../support/docker.ts'
 import { ROOT, sweep, TestServer, waitFor } from '../support/server.ts'
@@ -65,7 +65,7 @@ describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, ()
       slots: 4,
       env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig, SWEEP_URL: url },
     })
-  }, 300_000)
+  }, TURN_MS)
   afterAll(async () => {
     await agent?.remove()
     await server?.remove()
