@@ -876,3 +876,25 @@ def _params(defaults: Dict[str, Any]) -> Params:
     except Exception as error:
         _warn("params", f"can't read the parameters: {type(error).__name__}: {error}")
         return given  # type: ignore[no-any-return]
+
+
+# --- the end ----------------------------------------------------------------------------------------------------------
+
+
+def _upload_artifacts(pid: int) -> None:
+    """Where no agent sees this disk, what lies in `artifacts/` goes with the pod unless it is uploaded from here."""
+    folder = os.path.join(os.environ.get("SWEEP_RUN_DIR") or ".", "artifacts")
+    try:
+        if os.getpid() != pid or info.rank != 0 or not os.path.isdir(folder) or not os.listdir(folder):
+            return
+        from sweep_tracking.artifacts import upload_left
+
+        upload_left(folder)
+    except Exception as error:
+        _warn("artifacts", f"what is in {folder} is not uploaded: {type(error).__name__}: {error}")
+
+
+if os.environ.get("SWEEP_REPORT") == "stdout":
+    import atexit
+
+    atexit.register(_upload_artifacts, os.getpid())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sys
 import time
 import unittest
@@ -139,6 +140,45 @@ class TrialTest(TrackingTest):
         process = self.python(code, SWEEP_ID="abcdefghjk", SWEEP_TRIAL=1, SWEEP_RUN_DIR=self.dir, SWEEP_REPORT="stdout")
         out, err = process.communicate(timeout=20)
         self.assertEqual((out, err), ('\x1esweep report {"step": 1, "loss": 1}\n', ""))
+
+    def left_in_a_pod(self, code, **env):
+        """What a program in a pod says that leaves files in `artifacts/`."""
+        self.server.create({"id": "abcdefghjk-1"})
+        (self.dir / "artifacts" / "deep").mkdir(parents=True)
+        write = "import os, sweep\nopen('artifacts/deep/a', 'w').write('x')\nopen('artifacts/b', 'w').write('y')\n"
+        where = {"SWEEP_ID": "abcdefghjk", "SWEEP_TRIAL": 1, "SWEEP_RUN_DIR": self.dir, "SWEEP_REPORT": "stdout"}
+        process = self.python(f"import os; os.chdir({str(self.dir)!r})\n{write}{code}", **{**where, **env})
+        return process.communicate(timeout=20)[1]
+
+    def test_in_a_pod_the_program_uploads_at_its_end_what_it_has_left(self):
+        for code in ("", "raise SystemExit(3)", "with sweep.start_run(capture=False) as run: run.log_param('a', 1)"):
+            with self.subTest(code):
+                self.assertEqual(self.left_in_a_pod(code), "")
+                files = {path: versions[-1]["bytes"] for path, versions in self.only["files"].items()}
+                self.assertEqual(files, {"deep/a": b"x", "b": b"y"})
+                self.assertEqual(self.spools(), [])
+                self.server.runs.clear()
+                shutil.rmtree(self.dir / "artifacts")
+
+    def test_in_a_pod_what_was_left_waits_for_a_server_that_is_away(self):
+        self.server.lost_replies = 5
+        self.assertEqual(self.left_in_a_pod(""), "")
+        self.assertEqual(sorted(self.only["files"]), ["b", "deep/a"])
+        self.assertEqual([len(versions) for versions in self.only["files"].values()], [1, 1])
+
+    def test_in_a_pod_that_knows_no_server_or_one_that_stays_away_it_is_said_that_files_are_lost(self):
+        self.assertIn("no server is known here", self.left_in_a_pod("del os.environ['SWEEP_URL']"))
+        shutil.rmtree(self.dir / "artifacts")
+        self.server.is_down = True
+        self.assertIn("does not take it", self.left_in_a_pod("", SWEEP_EXIT_WAIT="0.1"))
+        self.assertEqual(self.only["files"], {})
+
+    def test_a_child_and_ranks_that_are_not_the_first_upload_nothing(self):
+        child = "pid = os.fork()\nif pid == 0: raise SystemExit(0)\nos.waitpid(pid, 0)\nos._exit(0)"
+        self.assertEqual(self.left_in_a_pod(child), "")
+        shutil.rmtree(self.dir / "artifacts")
+        self.assertEqual(self.left_in_a_pod("", RANK="1"), "")
+        self.assertEqual(self.only["files"], {})
 
     def test_where_no_server_can_be_reached_files_are_left_to_the_agent(self):
         sweep = self.trial()

@@ -1,13 +1,24 @@
 import { afterAll, expect, test } from 'vitest'
-import { ComposeProject, composeCommand, WITHOUT_COMPOSE } from '../support/compose.ts'
+import { ComposeProject, composeCommand, isComposeAsked, WITHOUT_COMPOSE } from '../support/compose.ts'
 import { freePort } from '../support/redis.ts'
 
 const command = composeCommand()
+const UNASKED = 'skipped: set SWEEP_TEST_COMPOSE=1, which builds the image'
 let project: ComposeProject | undefined
 afterAll(() => project?.remove())
 
 test.skipIf(command === undefined)(
-  `docker-compose starts everything and runs a sweep to its end by one command${command === undefined ? ` (${WITHOUT_COMPOSE})` : ''}`,
+  `docker-compose takes the file, whose image one service builds${command === undefined ? ` (${WITHOUT_COMPOSE})` : ''}`,
+  async () => {
+    const read = await new ComposeProject(command ?? [], 0).run('--profile', 'demo', 'config')
+    expect(read.status, read.output).toBe(0)
+    expect(read.output.match(/^ +build:$/gm)).toHaveLength(1)
+    expect(read.output.match(/^ +image: sweep:local$/gm)).toHaveLength(6)
+  },
+)
+
+test.skipIf(!isComposeAsked)(
+  `docker-compose starts everything and runs a sweep to its end by one command${isComposeAsked ? '' : ` (${UNASKED})`}`,
   async () => {
     project = new ComposeProject(command ?? [], await freePort())
     // The README's command, with fewer trials.

@@ -5,10 +5,10 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
 import { Pod } from '@sweep/launchers/kubernetes/objects'
-import type { MetricSeries } from '@sweep/spec/wire/api'
+import type { ArtifactList, MetricSeries } from '@sweep/spec/wire/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
-import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../support/cluster.ts'
+import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../support/cluster.ts'
 import { expectConsistent } from '../support/consistent.ts'
 import { BUSYBOX, docker, PYTHON } from '../support/docker.ts'
 import { ROOT, sweep, TestServer, waitFor } from '../support/server.ts'
@@ -56,13 +56,16 @@ describe.skipIf(!enabled)(enabled ? 'sweeps on Kubernetes' : WITHOUT_CLUSTER, ()
   beforeAll(async () => {
     cluster = await TestCluster.take(namespace)
     makeDigitsImage()
-    server = await TestServer.start({ agent: false, env: { SWEEP_LEASE_MS: '10000', SWEEP_HEARTBEAT_MS: '1000' } })
+    const where = { SWEEP_HOST: '0.0.0.0', SWEEP_ALLOWED_HOSTS: cluster.hostAddress }
+    const env = { ...where, SWEEP_LEASE_MS: '10000', SWEEP_HEARTBEAT_MS: '1000' }
+    server = await TestServer.start({ agent: false, env })
+    const url = `http://${cluster.hostAddress}:${new URL(server.url).port}`
     agent = await TestAgent.start(server, {
       name: 'cluster',
       slots: 4,
-      env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
+      env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig, SWEEP_URL: url },
     })
-  }, 300_000)
+  }, TURN_MS)
   afterAll(async () => {
     await agent?.remove()
     await server?.remove()
@@ -225,9 +228,16 @@ grace_period: 2s
     await nothingLeft()
   }, 240_000)
 
-  test('a sweep brings its code along, and its programs report by the SDK', async () => {
+  test('a sweep brings its code along, and its programs report and upload by the SDK', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
-    const program = 'import loss, sweep\nfor step in range(1, 4):\n    sweep.report(step, val_loss=loss.at(step))\n'
+    const program = `
+import loss, sweep
+for step in range(1, 4):
+    sweep.report(step, val_loss=loss.at(step))
+sweep.log_artifact("train.py")
+(sweep.info.run_dir / "artifacts" / "deep").mkdir(parents=True)
+(sweep.info.run_dir / "artifacts" / "deep" / "left").write_text("when it ended")
+`
     mkdirSync(join(folder, 'loss'))
     writeFileSync(join(folder, 'loss', '__init__.py'), 'def at(step):\n    return 1 / step\n')
     writeFileSync(join(folder, 'train.py'), program)
@@ -241,6 +251,9 @@ grace_period: 2s
     const id = stdout.trim()
     expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
     expect(await stepsOf(id, 1)).toEqual([1, 2, 3])
+    const { artifacts } = await server.call<ArtifactList>('GET', `/sweeps/${id}/trials/1/artifacts`)
+    const sizes = Object.fromEntries(artifacts.map(({ path, sizeBytes }) => [path, sizeBytes]))
+    expect(sizes).toEqual({ 'deep/left': 13, 'train.py': program.length })
     await nothingLeft()
   }, 240_000)
 

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
-import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../support/cluster.ts'
+import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../support/cluster.ts'
 import { expectConsistent } from '../support/consistent.ts'
 import { BUSYBOX } from '../support/docker.ts'
 import { TestOperator, TestProxy } from '../support/operator.ts'
@@ -102,7 +102,7 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
       SWEEP_KUBECONFIG: cluster.kubeconfig,
       SWEEP_OPERATOR_NAMESPACES: namespace,
     })
-  }, 300_000)
+  }, TURN_MS)
   afterAll(async () => {
     // Else finalizers keep the namespace for ever.
     if (operator !== undefined) await kubectl('delete', 'sweeps,experiments', '--all', '--timeout=40s').catch(() => '')

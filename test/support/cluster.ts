@@ -16,6 +16,9 @@ const LOCK = join(tmpdir(), 'sweep-test-cluster.lock')
 export const WITHOUT_CLUSTER =
   'skipped without a test cluster: SWEEP_TEST_CLUSTER=<its script>; apt-get install docker.io etcd-server busybox-static'
 
+/** How long a file may wait for its turn at the cluster: as long as the others last together. */
+export const TURN_MS = 900_000
+
 /**
  * Whether the test cluster can be started here. CI sets SWEEP_REQUIRE_ALL so that what it lacks is a failure, where there
  * is a cluster to start.
@@ -65,6 +68,12 @@ export class TestCluster {
     } finally {
       rmSync(LOCK, { force: true })
     }
+  }
+
+  /** The address of this machine as pods reach it: where the API server listens. */
+  get hostAddress(): string {
+    const [, server = ''] = /server: *"?([^"\s,]+)/.exec(readFileSync(this.kubeconfig, 'utf8')) ?? []
+    return new URL(server).hostname
   }
 
   /** `up`, `kubelet-stop`, `kubelet-start`. */

@@ -9,7 +9,7 @@ export function serverFields(server: ServerFile, context: CliContext): (readonly
   const upMs = context.process.now() - server.startedAt
   return [
     ['url', server.url],
-    ['grpc', server.grpc],
+    ...(server.grpc === undefined ? [] : [['grpc', server.grpc] as const]),
     ['pid', server.pid],
     ['version', server.version],
     ['up', Number.isFinite(upMs) ? formatDuration(Math.max(0, upMs)) : undefined],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from typing import TYPE_CHECKING, Any, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Tuple
 
 import sweep
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_FILES = 10_000
 _METADATA_CHARACTERS = 65_536
+_LAST_PATIENCE_S = 60.0  # what an agent waits for artifacts as well
 
 
 def log_path(
@@ -31,12 +32,44 @@ def log_path(
     if not os.path.isdir(path):
         _log_file(run, path, name, about)
         return
-    for count, (file, relative) in enumerate(_files(path)):
+    _each(path, lambda file, relative: _log_file(run, file, _values.artifact_path(f"{name}/{relative}"), about))
+
+
+def upload_left(folder: str) -> None:
+    """Uploads the files of a folder to the run of the trial that this program is, in this thread: the program is about
+    to end, when no thread can be started any more. Gives up when nothing has got through for a minute
+    ($SWEEP_EXIT_WAIT). Raises OSError, ValueError.
+    """
+    from .guarded import say
+    from .program import patience, trial_run
+    from .run import send_all
+    from .server import find_server
+    from .spool import Spool
+
+    own = trial_run()
+    server = find_server() if os.environ.get("SWEEP_URL") else None
+    if own is None or server is None:
+        say("artifacts", f"what is in {folder} is not uploaded: no server is known here (SWEEP_URL).")
+        return
+    spool = Spool.create(own, server.url)
+
+    def add(file: str, relative: str) -> None:
+        body = {"path": _values.artifact_path(relative), "type": "file", "source": os.path.abspath(file)}
+        spool.append({"op": "file", "body": body})
+
+    _each(folder, add)
+    if not send_all(spool, server, patience(_LAST_PATIENCE_S)):
+        say("artifacts", f"not all of {folder} is uploaded: {server.url} does not take it.")
+
+
+def _each(folder: str, take: Callable[[str, str], None]) -> None:
+    """Calls `take` with (path, path below `folder`) of each file; what is wrong with one is a warning."""
+    for count, (file, relative) in enumerate(_files(folder)):
         if count == MOST_FILES:
-            sweep._warn("files", f"{path} has more than {MOST_FILES} files; the rest is left out.")
+            sweep._warn("files", f"{folder} has more than {MOST_FILES} files; the rest is left out.")
             return
         try:
-            _log_file(run, file, _values.artifact_path(f"{name}/{relative}"), about)
+            take(file, relative)
         except (OSError, ValueError) as error:
             sweep._warn(f"file {file[:60]}", f"{file} is left out: {error}")
 

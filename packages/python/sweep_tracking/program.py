@@ -16,12 +16,12 @@ def trial_run() -> Optional[str]:
     return f"{sweep_id}-{trial}" if sweep_id and trial and trial.isdecimal() else None
 
 
-def patience() -> float:
-    """Seconds to wait at the end for a server that does not answer: $SWEEP_EXIT_WAIT, or 5."""
+def patience(usual: float = _PATIENCE_S) -> float:
+    """Seconds to wait at the end for a server that does not answer: $SWEEP_EXIT_WAIT, or `usual`."""
     try:
         return max(0.0, float(os.environ["SWEEP_EXIT_WAIT"]))
     except (KeyError, ValueError):
-        return _PATIENCE_S
+        return usual
 
 
 def how_it_ended(error: Optional[BaseException]) -> "tuple[str, Optional[str]]":

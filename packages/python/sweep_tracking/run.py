@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Type
 
 _ENDS = ("completed", "failed", "killed")
+_TRY_AGAIN_S = 0.5
 
 
 class Run:
@@ -311,22 +312,32 @@ class Run:
         self._spools, self._channels, self._creation = {}, {}, None
 
 
-def send_all(spool: Spool, server: Server) -> bool:
-    """Sends what is left in a spool, in this thread; whether the server has it all now."""
+def send_all(spool: Spool, server: Server, patience_s: float = 0.0) -> bool:
+    """Sends what is left in a spool, in this thread; whether the server has it all now.
+
+    @param patience_s gives up once it has failed for so long and nothing was taken; 0: after a few tries
+    """
     sender = Sender(spool, server, say)
     tries = 0
-    while tries < 3:
+    failing_since = 0.0
+    while True:
         try:
             if not sender.send_next():
                 break
-            tries = 0
+            tries, failing_since = 0, 0.0
+            continue
         except Refused:
-            break
+            tries += 3
         except (Unreachable, OSError):
             tries += 1
         except Exception as error:  # Hopeless
             say(f"left {spool.run}", f"run {spool.run}: {error}")
             break
+        failing_since = failing_since or time.monotonic()
+        if tries >= 3:
+            if time.monotonic() - failing_since >= patience_s:
+                break
+            time.sleep(_TRY_AGAIN_S)
     done = spool.is_sent
     spool.close(remove=done)
     return done

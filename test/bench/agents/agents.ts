@@ -27,6 +27,13 @@ interface Round extends Measured {
   readonly memoryMb: Readonly<Record<string, number>>
 }
 
+/** Rejected by a signal to end, so that what was started ends first. */
+const brokenOff = new Promise<never>((_, reject) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => reject(new Error(`broken off by ${signal}`)))
+})
+brokenOff.catch(() => undefined)
+
 /** One api, one controller, one Postgres and up to 1,000 agents with 10,000 trials, all on this machine. */
 export async function agents(options: readonly string[]): Promise<Check[]> {
   const sizes = options.includes('--quick') ? SIZES.slice(0, 2) : SIZES
@@ -87,7 +94,7 @@ async function measure(trials: number): Promise<Round> {
   const api = service('api')
   const controller = service('controller')
   const simulators: Simulator[] = []
-  try {
+  const work = async (): Promise<Round> => {
     await waitFor(async () => (await fetch(`${url}/api/v1/health`).catch(() => undefined))?.ok === true)
     await createSweep(url, token, trials)
     const startedAt = performance.now()
@@ -115,6 +122,9 @@ async function measure(trials: number): Promise<Round> {
     )
     const memoryMb = { api: await residentMb(api), controller: await residentMb(controller) }
     return { ...measured, trials, rampSeconds, cpuShare, memoryMb }
+  }
+  try {
+    return await Promise.race([work(), brokenOff])
   } finally {
     for (const simulator of simulators) simulator.kill()
     await Promise.all([ended(api), ended(controller)])

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../../../../test/support/cluster.ts'
+import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../../../../test/support/cluster.ts'
 import { BUSYBOX } from '../../../../test/support/docker.ts'
 import type { AgentIdentity, LaunchCalls, Launcher, LaunchRecord, LaunchSpec, Running } from '../launcher.ts'
 import { launcherContract, NO_CALLS, recordOf, startedBy, testSpec } from '../launcher-contract.ts'
@@ -50,7 +50,7 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
       namespace,
       onTrouble: (error) => process.env['SWEEP_TEST_LOG'] && console.log(error),
     })
-  }, 240_000)
+  }, TURN_MS)
   afterAll(() => cluster.release())
 
   launcherContract(
@@ -79,6 +79,8 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     expect.poll(() => output(given), { timeout: 30_000, interval: 50 }).toContain(text)
   const podsOf = ({ place }: Running) =>
     cluster.names('pods', '-l', `job-name=${place.kind === 'kubernetes' ? place.name : ''}`)
+  // A kubelet that was just making a pod waits up to two minutes for its Secret, which is gone; nothing runs in it.
+  const podsGone = (running: Running) => expect.poll(() => podsOf(running), { timeout: 140_000 }).toEqual([])
   const nothingLeft = () => expect.poll(() => cluster.names('jobs,pods,secrets'), { timeout: 30_000 }).toEqual([])
 
   test('arguments, environment and parameters reach the program byte by byte', async () => {
@@ -243,9 +245,8 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
       message: 'The pod was deleted by somebody else than this agent.',
     })
     await running.clear(0)
-    // A kubelet that was just making that pod takes its time to take it away.
-    await expect.poll(() => podsOf(running), { timeout: 120_000 }).toEqual([])
-  }, 150_000)
+    await podsGone(running)
+  }, 180_000)
 
   test('what other agents of the namespace started is found by its attempt and claim, and can be ended', async () => {
     const given = specOf(['sleep', '100'], { agent: { id: `lost${process.pid}`, home: folder } })
@@ -255,10 +256,10 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     const found = await launcher.ofOthers(mine.agent)
     expect(found.map(({ id, epoch }) => [id, epoch])).toEqual([[given.id, 7]])
     await found[0]?.end()
-    await expect.poll(() => podsOf(running), { timeout: 30_000 }).toEqual([])
+    await podsGone(running)
     expect(await podsOf(own)).toHaveLength(1)
     await Promise.all([running.clear(0), own.clear(0)])
-  })
+  }, 180_000)
 
   test('an API server that is restarted is waited for, and no line is lost or doubled', async () => {
     const given = specOf(counting(120, 0.1))

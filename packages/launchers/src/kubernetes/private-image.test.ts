@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { hasCluster, TestCluster, WITHOUT_CLUSTER } from '../../../../test/support/cluster.ts'
+import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../../../../test/support/cluster.ts'
 import { PASSWORD, TestRegistry, USER } from '../../../../test/support/registry.ts'
 import type { Running } from '../launcher.ts'
 import { NO_CALLS, testSpec } from '../launcher-contract.ts'
@@ -28,12 +28,12 @@ describe.skipIf(!enabled)(enabled ? 'images of a private registry, in a cluster'
       )
     await secretOf('right', PASSWORD)
     await secretOf('wrong', 'wrong')
-  }, 240_000)
+  }, TURN_MS)
   beforeEach(() => registry.forget())
   afterAll(async () => {
     await registry?.stop()
     await cluster?.release()
-    rmSync(folder, { recursive: true, force: true })
+    if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
   })
 
   /** Runs the image with a pull secret of the sweep's template; gives up on it after 4 s. */
