@@ -9,6 +9,10 @@ const SLOTS = 2
 const ASK_MS = 500
 /** A server runs for days; the first trials of its life run code that is not compiled yet. Shown as a figure of its own. */
 const WARM_UP = 1500
+/** Bare spawns on either side. */
+const BARE = 1000
+/** Trials at either end that are compared. */
+const PART = 1000
 
 /** Trials per second of programs that do nothing, beside the bare rate at which this machine starts them. */
 export async function overhead(): Promise<Check[]> {
@@ -16,22 +20,33 @@ export async function overhead(): Promise<Check[]> {
   const server = await TestServer.start({ slots: SLOTS })
   try {
     checks.push(
-      figure('/bin/true: trials, the first of a new server', await trialRate(server, ['/bin/true'], WARM_UP), '1/s'),
+      figure(
+        '/bin/true: trials, the first of a new server',
+        rate(await endTimes(server, ['/bin/true'], WARM_UP)),
+        '1/s',
+      ),
     )
     for (const { name, argv, trials, goal } of [
-      { name: '/bin/true', argv: ['/bin/true'], trials: 1500, goal: 0.2 },
-      { name: 'python3 -c pass', argv: ['/usr/bin/python3', '-c', 'pass'], trials: 600, goal: 0.5 },
+      { name: 'python3 -c pass', argv: ['/usr/bin/python3', '-c', 'pass'], trials: 3000, goal: 0.5 },
+      { name: '/bin/true', argv: ['/bin/true'], trials: 10_000, goal: 0.2 },
     ]) {
       // Before and after, because the speed of the machine drifts.
-      const before = await bareRate(argv, trials / 2)
-      const rate = await trialRate(server, argv, trials)
-      const after = await bareRate(argv, trials / 2)
+      const before = await bareRate(argv, BARE)
+      const times = await endTimes(server, argv, trials)
+      const after = await bareRate(argv, BARE)
       const bare = (before + after) / 2
-      checks.push(figure(`${name}: bare spawns`, bare, '1/s'))
-      checks.push(figure(`${name}: trials`, rate, '1/s'))
-      checks.push(atLeast(`${name}: trials / bare spawns`, rate / bare, 'ratio', goal))
+      const [first, last] = [rate(times.slice(0, PART)), rate(times.slice(-PART))]
+      const of = `of ${trials.toLocaleString('en')} trials`
+      checks.push(
+        figure(`${name}: bare spawns`, bare, '1/s'),
+        figure(`${name}: trials`, rate(times), '1/s'),
+        figure(`${name}: the first 1,000 ${of}`, first, '1/s'),
+        figure(`${name}: the last 1,000 ${of}`, last, '1/s'),
+        atLeast(`${name}: trials / bare spawns`, rate(times) / bare, 'ratio', goal),
+        figure(`${name}: the first 1,000 / bare spawns`, first / bare, 'ratio'),
+        atMost(`${name}: slower at the end by`, Math.max(0, 1 - last / first) * 100, '%', 15),
+      )
     }
-    checks.push(...(await flatness(server)))
   } finally {
     await server.remove()
   }
@@ -67,18 +82,14 @@ budget: {trials: ${trials}}
 `
 }
 
-async function trialRate(server: TestServer, argv: readonly string[], trials: number): Promise<number> {
-  const id = await createSweep(server, noop(argv, trials))
-  await ended(server, id)
-  const times = await endTimes(server, id)
-  return rate(times)
-}
-
 async function ended(server: TestServer, id: string): Promise<void> {
   while ((await getSweep(server, id)).state !== 'completed') await sleep(ASK_MS)
 }
 
-async function endTimes(server: TestServer, id: string): Promise<number[]> {
+/** When each trial of a sweep of so many ended, in milliseconds. */
+async function endTimes(server: TestServer, argv: readonly string[], trials: number): Promise<number[]> {
+  const id = await createSweep(server, noop(argv, trials))
+  await ended(server, id)
   const facts = await allFacts(server, id)
   return facts.filter((fact) => fact.kind === 'attempt-ended').map((fact) => fact.at.getTime())
 }
@@ -87,18 +98,4 @@ function rate(times: readonly number[]): number {
   const first = times[0] ?? 0
   const last = times.at(-1) ?? 0
   return ((times.length - 1) * 1000) / (last - first)
-}
-
-/** The last 1,000 of 10,000 trials against the first 1,000. */
-async function flatness(server: TestServer): Promise<Check[]> {
-  const id = await createSweep(server, noop(['/bin/true'], 10_000))
-  await ended(server, id)
-  const times = await endTimes(server, id)
-  const first = rate(times.slice(0, 1000))
-  const last = rate(times.slice(-1000))
-  return [
-    figure('first 1,000 of 10,000 trials', first, '1/s'),
-    figure('last 1,000 of 10,000 trials', last, '1/s'),
-    atMost('slower at the end by', Math.max(0, 1 - last / first) * 100, '%', 15),
-  ]
 }

@@ -100,7 +100,8 @@ async function measure(trials: number): Promise<Round> {
     const startedAt = performance.now()
     const each = trials / SLOTS / SIMULATORS
     for (let index = 0; index < SIMULATORS; index += 1) {
-      simulators.push(new Simulator([url, token, String(each), String(SLOTS), String(index * each)]))
+      const args = [each, SLOTS, index * each, reportsADecision(trials)].map(String)
+      simulators.push(new Simulator([url, token, ...args]))
     }
     await Promise.all(simulators.map((simulator) => simulator.ready))
     await waitFor(async () => (await gather(simulators)).running >= 0.98 * trials, 600_000)
@@ -134,7 +135,12 @@ async function measure(trials: number): Promise<Round> {
   }
 }
 
-/** One whose trials never end by themselves; one report in a hundred has a loss that gets its trial pruned. */
+/** One report in so many gets its trial pruned; few trials are pruned more often, or there would be nothing to measure. */
+function reportsADecision(trials: number): number {
+  return trials < 1000 ? 10 : 100
+}
+
+/** One whose trials never end by themselves; some reports have a loss that gets their trial pruned. */
 async function createSweep(url: string, token: string, trials: number): Promise<void> {
   const source = `
 method: random

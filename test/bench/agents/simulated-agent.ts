@@ -5,8 +5,6 @@ import type { Assignment, AttemptStatus } from '@sweep/spec/wire/agent-protocol'
 /** How often a trial reports, as most trainings do: not by the clock of the others. */
 const REPORT_EVERY_MS = 10_000
 const CLAIM_WAIT_MS = 10_000
-/** One report in so many has a loss that gets its trial pruned. */
-const REPORTS_A_DECISION = 100
 
 /** What the simulation measured, in milliseconds; each list is emptied by whoever reads it. */
 export interface Measured {
@@ -39,17 +37,20 @@ export class SimulatedAgent {
   readonly #http: HttpClient
   readonly #api: ServerApi
   readonly #measured: Measured
+  readonly #reportsADecision: number
   readonly #trials = new Map<string, SimulatedTrial>()
   readonly #closed = new AbortController()
   #hasClaimed = false
 
-  constructor(name: string, slots: number, url: string, token: string, measured: Measured) {
+  /** @param reportsADecision one report in so many has a loss that gets its trial pruned */
+  constructor(name: string, slots: number, url: string, token: string, measured: Measured, reportsADecision: number) {
     this.#name = name
     this.#slots = slots
     this.#token = token
     this.#http = new HttpClient(url, token)
     this.#api = new ServerApi(this.#http)
     this.#measured = measured
+    this.#reportsADecision = reportsADecision
   }
 
   get running(): number {
@@ -143,7 +144,7 @@ export class SimulatedAgent {
     trial.step += 1
     const from = trial.bytes
     const to = from + 40
-    const isBad = Math.random() < 1 / REPORTS_A_DECISION
+    const isBad = Math.random() < 1 / this.#reportsADecision
     const loss = isBad ? 100 : Number(config['x']) + 1 / trial.step
     const points = [{ step: trial.step, at: Date.now(), values: { loss } }]
     const batches = [{ source: 'metrics', from, to, points }]

@@ -1,15 +1,17 @@
 import { type Measured, SimulatedAgent } from './simulated-agent.ts'
 
 /**
- * A process full of agents, started by `agents.ts`: URL, token, how many agents, slots of each, and the number of the
- * first. Answers every line on standard input with a line of JSON of what it measured since the last.
+ * A process full of agents, started by `agents.ts`: URL, token, how many agents, slots of each, the number of the first,
+ * and how many reports there are to one that gets its trial pruned. Answers every line on standard input with a line of
+ * JSON of what it measured since the last.
  */
-const [url = '', token = '', count = '0', slots = '0', first = '0'] = process.argv.slice(2)
+const [url = '', token = '', count = '0', slots = '0', first = '0', reportsADecision = '100'] = process.argv.slice(2)
 
 const measured: Measured = { claims: [], decisions: [], reports: [], fenced: 0, errors: 0 }
 const agents = Array.from(
   { length: Number(count) },
-  (_, index) => new SimulatedAgent(`agent-${Number(first) + index}`, Number(slots), url, token, measured),
+  (_, index) =>
+    new SimulatedAgent(`agent-${Number(first) + index}`, Number(slots), url, token, measured, Number(reportsADecision)),
 )
 // All at once is what a whole cluster does after an outage; a start is spread a little.
 for (const agent of agents) {
