@@ -47,6 +47,9 @@ export default defineConfig({
           name: 'systems',
           include: ['packages/*/src/**/*.test.ts', 'services/*/src/**/*.test.ts', 'test/**/*.test.ts'],
           exclude: OF_PARTS,
+          // One that kills its server waits for leases of 30 seconds, more than once.
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
         },
       },
     ],
