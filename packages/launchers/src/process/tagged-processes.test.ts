@@ -30,8 +30,8 @@ test('those born before the first scan, and between two, are found until they en
   await vi.waitFor(() => expect(tagged.withTag('a')).toEqual([first.pid]))
   const [second, other] = [await start('a'), await start('b')]
   await vi.waitFor(() => expect(new TaggedProcesses(TAG).withTag('b')).toEqual([other.pid]))
-  expect(tagged.withTag('a').sort()).toEqual([first.pid, second.pid].sort())
-  expect(tagged.withTag('b')).toEqual([other.pid])
+  await vi.waitFor(() => expect(tagged.withTag('a').sort()).toEqual([first.pid, second.pid].sort()))
+  await vi.waitFor(() => expect(tagged.withTag('b')).toEqual([other.pid]))
   expect([...tagged.scan().values()].flat()).not.toContain(stranger.pid)
   await end(first)
   expect(tagged.withTag('a')).toEqual([second.pid])
@@ -44,10 +44,13 @@ test('a grandchild in a session of its own is found after its parents have ended
   const said = once(parent.stdout!, 'data')
   await once(parent, 'exit')
   const pid = Number(String(await said))
-  await vi.waitFor(() => expect(tagged.withTag('c')).toHaveLength(1))
-  const [found = 0] = tagged.withTag('c')
-  expect(found).toBeGreaterThanOrEqual(pid)
+  const found = await vi.waitFor(() => {
+    const [one] = tagged.withTag('c')
+    if (one === undefined) throw new Error('not found yet')
+    return one
+  })
   process.kill(found, 'SIGKILL')
+  expect(found).toBeGreaterThanOrEqual(pid)
   await vi.waitFor(() => expect(tagged.withTag('c')).toEqual([]))
 })
 

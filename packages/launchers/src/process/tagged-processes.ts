@@ -20,13 +20,15 @@ function lastPid(): number | undefined {
   }
 }
 
-function variableOf(pid: number, variable: string): string | null {
+/** Null when it has none; undefined when there is no environment: in the middle of an exec, and of a zombie. */
+function variableOf(pid: number, variable: string): string | null | undefined {
   let environment: string
   try {
     environment = readFileSync(`/proc/${pid}/environ`, 'latin1')
   } catch {
     return null
   }
+  if (environment === '') return undefined
   const key = `${variable}=`
   const start = environment.startsWith(key) ? 0 : environment.indexOf(`\0${key}`) + 1
   if (start === 0 && !environment.startsWith(key)) return null
@@ -51,6 +53,8 @@ export class TaggedProcesses {
   #tagged = new Map<number, string>()
   /** Numbers given away before the last scan whose processes were not there. */
   #unseen: readonly number[] = []
+  /** Those that had no environment just then: they are looked at again, since it may have been in the middle of an exec. */
+  #unsure: readonly number[] = []
   /** Undefined before the first scan, and where it is unknown. */
   #lastPid: number | undefined
 
@@ -64,18 +68,20 @@ export class TaggedProcesses {
     const before = this.#lastPid
     const last = lastPid()
     this.#lastPid = last
-    const pids =
-      before === undefined || last === undefined || last < before || last - before > MANY_PIDS
-        ? allPids()
-        : [...this.#tagged.keys(), ...this.#born(before, last)]
+    const isAfresh = before === undefined || last === undefined || last < before || last - before > MANY_PIDS
+    const pids = isAfresh ? allPids() : [...this.#tagged.keys(), ...this.#unsure, ...this.#born(before, last)]
+    const unsure: number[] = []
     this.#tagged = new Map()
     const found = new Map<string, number[]>()
     for (const pid of pids) {
       const value = variableOf(pid, this.#variable)
-      if (value === null) continue
+      // Threads of the kernel never have one, and all are old.
+      if (value === undefined && (!isAfresh || pid > (last ?? pid) - MANY_PIDS)) unsure.push(pid)
+      if (value === undefined || value === null) continue
       this.#tagged.set(pid, value)
       found.set(value, [...(found.get(value) ?? []), pid])
     }
+    this.#unsure = unsure
     return found
   }
 
