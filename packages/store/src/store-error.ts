@@ -36,7 +36,16 @@ export function isBadData(error: unknown): boolean {
 
 /** Whether a statement was given up because it took longer than it may; also of an error that `storeError` has made. */
 export function isTimeout(error: unknown): boolean {
-  return codeOf(error instanceof SweepError ? error.cause : error) === '57014'
+  return causeCode(error) === '57014'
+}
+
+/** Postgres found no room in memory, shared memory (which it calls a full disk) or on disk; also as `isTimeout`. */
+export function isOutOfRoom(error: unknown): boolean {
+  return /^53[12]00$/.test(causeCode(error) ?? '')
+}
+
+function causeCode(error: unknown): string | undefined {
+  return codeOf(error instanceof SweepError ? error.cause : error)
 }
 
 /** What a caller of the store gets to see: lost connections become `unavailable`, which is retryable. */

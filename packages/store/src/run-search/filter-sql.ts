@@ -1,5 +1,14 @@
 import { assertNever } from '@sweep/spec/assert-never'
-import type { AttributeField, Comparison, Field, Filter, Moment, Scalar, TextOperator } from '@sweep/spec/filter/filter'
+import type {
+  AttributeField,
+  AttributeName,
+  Comparison,
+  Field,
+  Filter,
+  Moment,
+  Scalar,
+  TextOperator,
+} from '@sweep/spec/filter/filter'
 import { fieldsOf, typeOf } from '@sweep/spec/filter/filter'
 import { RUN_STATUSES, type RunStatus, TRIAL_RUN_STATUS } from '@sweep/spec/tracking/run-status'
 import { TRIAL_STATES } from '@sweep/spec/trial'
@@ -229,3 +238,13 @@ export function jsonAlternatives(value: Scalar): Scalar[] {
 export function metricsOf(filter: Filter): string[] {
   return fieldsOf(filter).flatMap((field) => (field.kind === 'metric' ? [plainText(field.name)] : []))
 }
+
+/**
+ * Whether a filter asks for names that stand with experiments and projects. Postgres takes such conditions for likely, and
+ * looks an experiment up for run after run in the hope that a page is full soon.
+ */
+export function asksJoined(filter: Filter): boolean {
+  return fieldsOf(filter).some((field) => field.kind === 'attribute' && JOINED.has(field.name))
+}
+
+const JOINED: ReadonlySet<AttributeName> = new Set(['name', 'experiment', 'project', 'sweep'])

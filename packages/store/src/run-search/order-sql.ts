@@ -22,11 +22,19 @@ interface Term extends OrderValue {
   readonly descending: boolean
 }
 
+export interface SearchOrder {
+  /** The newest first when empty. */
+  readonly order: readonly OrderTerm[]
+  readonly after: Position | undefined
+  /** Whether what is wanted shows only once other tables were looked up; see `asksJoined`. */
+  readonly isByJoin: boolean
+}
+
 /**
  * Runs without a value come last. Runs with equal values follow one another by age, the newest first unless the order
  * begins with something ascending: so the index over a metric gives its order in both directions.
  */
-export function orderSql(order: readonly OrderTerm[], after: Position | undefined, context: SqlContext): OrderSql {
+export function orderSql({ order, after, isByJoin }: SearchOrder, context: SqlContext): OrderSql {
   const terms = order.map(({ field, descending }, n): Term => {
     return { ...orderValue(field, `o${n}`, context), descending }
   })
@@ -35,7 +43,8 @@ export function orderSql(order: readonly OrderTerm[], after: Position | undefine
     conditions: after === undefined ? [] : [afterSql(terms, after, context)],
     orderBy: [
       ...terms.map((term) => `${collated(term)} ${term.descending ? 'desc' : 'asc'} nulls last`),
-      `r.key ${keyDirection(order)}`,
+      // With nothing added, as to metrics, no index is walked in hope.
+      `${isByJoin ? '(r.key + 0)' : 'r.key'} ${keyDirection(order)}`,
     ].join(', '),
     columns: placeSql(terms),
   }
@@ -45,26 +54,40 @@ export function orderSql(order: readonly OrderTerm[], after: Position | undefine
 const ENTRIES = 2000
 
 /**
- * For the order by the newest value of one metric: only the runs that come first in it, of which a filter may leave too
- * few. Postgres would look up run after run until a page is full, though there be no such run.
+ * For the order by age or by the newest value of one metric: only the runs that come first in it, of which a filter may
+ * leave too few. Postgres would look up run after run until a page is full, though there be no such run.
  * @returns undefined for other orders, and for a page among the runs without a value
  */
-export function firstEntriesSql(
-  order: readonly OrderTerm[],
-  after: Position | undefined,
-  context: SqlContext,
-): OrderSql | undefined {
+export function firstEntriesSql({ order, after, isByJoin }: SearchOrder, context: SqlContext): OrderSql | undefined {
   const [first, ...others] = order
-  if (first?.field.kind !== 'metric' || first.field.summary !== 'last' || others.length > 0) return undefined
-  if (after?.values[0] === null) return undefined
-  const { parameters, nameIds } = context
-  const id = parameters.add(nameIds.get(plainText(first.field.name)) ?? -1, 'int4')
+  if (first === undefined) return isByJoin ? newestSql(after, context) : undefined
+  if (others.length > 0) return undefined
+  return firstByMetricSql(first, after, context)
+}
+
+function newestSql(after: Position | undefined, { parameters }: SqlContext): OrderSql {
+  const older = after === undefined ? '' : `where n.key < ${parameters.add(after.key, 'int8')}`
+  return {
+    joins: `join (select n.key from runs n ${older} order by n.key desc limit ${ENTRIES}) newest on newest.key = r.key`,
+    conditions: [],
+    orderBy: 'r.key desc',
+    columns: placeSql([]),
+  }
+}
+
+function firstByMetricSql(
+  { field, descending }: OrderTerm,
+  after: Position | undefined,
+  { parameters, nameIds }: SqlContext,
+): OrderSql | undefined {
+  if (field.kind !== 'metric' || field.summary !== 'last' || after?.values[0] === null) return undefined
+  const id = parameters.add(nameIds.get(plainText(field.name)) ?? -1, 'int4')
   const [value, key] = [`m.${SUMMARY_COLUMNS.last}`, 'm.run_key']
-  const direction = first.descending ? 'desc' : 'asc'
+  const direction = descending ? 'desc' : 'asc'
   const conditions = [`m.name_id = ${id}`, `${value} < 'NaN'`]
   if (after !== undefined) {
     const place = [parameters.add(after.values[0], 'float8'), parameters.add(after.key, 'int8')]
-    conditions.push(`(${value}, ${key}) ${first.descending ? '<' : '>'} (${place.join(', ')})`)
+    conditions.push(`(${value}, ${key}) ${descending ? '<' : '>'} (${place.join(', ')})`)
   }
   return {
     joins: `join (select ${key}, ${value} from run_metrics m where ${conditions.join(' and ')}

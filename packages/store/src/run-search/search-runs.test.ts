@@ -339,3 +339,29 @@ test('a search leaves the connection as other statements want it', async () => {
     expect(rows[0]?.enable_seqscan).toBe('off')
   })
 })
+
+test('where Postgres has no room for workers, a search goes without them', async () => {
+  const { database } = fixture
+  const search = { filter: parseFilter('params.lr exists'), limit: 100 }
+  const before = await searchRuns(database, search)
+  await database.tx(async (tx) => {
+    await tx.query(`create function no_room() returns boolean volatile language plpgsql as $$
+      begin
+        if current_setting('max_parallel_workers_per_gather') <> '0' then
+          raise exception 'could not resize shared memory segment' using errcode = 'disk_full';
+        end if;
+        return true;
+      end $$`)
+    await tx.query('alter table runs rename to kept_runs')
+    await tx.query('create view runs as select * from kept_runs where no_room()')
+  })
+  try {
+    expect(await searchRuns(database, search)).toEqual(before)
+    expect(before.runs.length).toBeGreaterThan(0)
+  } finally {
+    await database.tx(async (tx) => {
+      await tx.query('drop view runs; drop function no_room')
+      await tx.query('alter table kept_runs rename to runs')
+    })
+  }
+})

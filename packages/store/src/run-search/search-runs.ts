@@ -6,10 +6,10 @@ import { z } from 'zod'
 import type { Database, Queryable } from '../database.ts'
 import { plainText } from '../json-text.ts'
 import { nameIdsOf } from '../metric-names.ts'
-import { isTimeout } from '../store-error.ts'
+import { isOutOfRoom, isTimeout } from '../store-error.ts'
 import { RUN_PARAMS, RUN_TABLES, type RunRecord, type RunRow, runColumns, runRecord } from '../tracking/run-record.ts'
 import { SEARCHED_TABLES, type SqlContext } from './field-sql.ts'
-import { filterSql, metricsOf } from './filter-sql.ts'
+import { asksJoined, filterSql, metricsOf } from './filter-sql.ts'
 import { type MetricsRecord, metricsOfRuns } from './metrics-of-runs.ts'
 import { firstEntriesSql, type OrderSql, orderSql, type Position } from './order-sql.ts'
 import { planFreely } from './plan-freely.ts'
@@ -40,6 +40,9 @@ export interface RunSearch {
 
 /** Who asks for the impossible holds no connection for longer. */
 const MOST_MS = 10_000
+
+/** Of Postgres, for a search through all runs; it starts none for one that an index answers. */
+const WORKERS = 2
 
 export interface FoundRun extends RunRecord {
   readonly metrics: MetricsRecord
@@ -87,21 +90,31 @@ async function place(
   after: Position | undefined,
 ): Promise<{ placed: readonly Placed[]; next: string | null }> {
   const { mostMs = MOST_MS } = search
-  const work = database.tx(async (tx) => {
-    const [time, nameIds] = await Promise.all([planFreely(tx, mostMs), searchedNames(tx, search)])
-    const known = { nameIds, now: after?.now ?? time }
-    const context = () => ({ parameters: new SqlParameters(), ...known })
-    const [quick, whole] = [context(), context()]
-    const first = firstEntriesSql(order, after, quick)
-    const early = first === undefined ? [] : await pageOf(tx, search, first, quick)
-    const found = early.length > search.limit ? early : await pageOf(tx, search, orderSql(order, after, whole), whole)
-    const shown = found.slice(0, search.limit)
-    const last = shown.at(-1)
-    const isMore = found.length > search.limit && last !== undefined
-    return {
-      placed: shown,
-      next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
-    }
+  const isByJoin = search.filter !== undefined && asksJoined(search.filter)
+  const placeWith = (workers: number) =>
+    database.tx(async (tx) => {
+      const [time, nameIds] = await Promise.all([planFreely(tx, { mostMs, workers }), searchedNames(tx, search)])
+      const known = { nameIds, now: after?.now ?? time }
+      const context = () => ({ parameters: new SqlParameters(), ...known })
+      const [quick, whole] = [context(), context()]
+      const first = firstEntriesSql({ order, after, isByJoin }, quick)
+      const early = first === undefined ? [] : await pageOf(tx, search, first, quick)
+      const found =
+        early.length > search.limit
+          ? early
+          : await pageOf(tx, search, orderSql({ order, after, isByJoin }, whole), whole)
+      const shown = found.slice(0, search.limit)
+      const last = shown.at(-1)
+      const isMore = found.length > search.limit && last !== undefined
+      return {
+        placed: shown,
+        next: isMore ? cursorText(order, { values: last.place, key: last.key, now: known.now }) : null,
+      }
+    })
+  // What workers share lies in /dev/shm, which is tiny in many containers.
+  const work = placeWith(WORKERS).catch((error: unknown) => {
+    if (!isOutOfRoom(error)) throw error
+    return placeWith(0)
   })
   return work.catch((error: unknown) => {
     if (!isTimeout(error)) throw error

@@ -46,7 +46,7 @@ export async function unknownNames(database: Database, fields: readonly NamedFie
   if (fields.length === 0) return []
   const asked = new Map(fields.map((field) => [`${field.kind} ${field.name}`, field]))
   const work = database.tx(async (tx) => {
-    await planFreely(tx, MOST_MS)
+    await planFreely(tx, { mostMs: MOST_MS })
     const unknown: UnknownName[] = []
     for (const field of [...asked.values()].slice(0, MOST_FIELDS)) {
       if (await isKnown(tx, field)) continue
