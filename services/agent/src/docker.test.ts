@@ -1,9 +1,10 @@
-import { existsSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Assignment } from '@sweep/spec/wire/agent-protocol'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BUSYBOX, containersWith, docker, hasDocker, WITHOUT_DOCKER } from '../../../test/support/docker.ts'
 import type { Known } from './fake-server.ts'
+import { LiveJournal } from './home/live-journal.ts'
 import { AgentBench } from './test-agent.ts'
 
 const isHere = hasDocker()
@@ -107,7 +108,10 @@ describe.skipIf(!isHere)(isHere ? 'an agent with an engine' : WITHOUT_DOCKER, ()
     await until(() => known.started)
     await first.leave()
     const { attemptId } = known.assignment
-    rmSync(join(first.home, 'live', `${attemptId}.json`))
+    const journal = new LiveJournal(join(first.home, 'live.jsonl'))
+    expect(journal.read()).toHaveLength(1)
+    journal.forget(attemptId)
+    journal.close()
     expect(containersOf(known)).toHaveLength(1)
     await start()
     await until(() => containersOf(known).length === 0)

@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { LiveJournal } from './home/live-journal.ts'
 import { AgentBench, ended, isLiving, sh, until } from './test-agent.ts'
 
 let bench: AgentBench
@@ -23,7 +24,7 @@ test('an attempt runs, reports and ends, and its start comes with its end when i
     runDir: bench.runFolder(known),
     environment: { hostname: expect.any(String), cpus: expect.any(Number), workdir: '/tmp' },
   })
-  await until(() => readdirSync(join(agent.home, 'live')).length === 0)
+  await until(() => new LiveJournal(join(agent.home, 'live.jsonl')).read().length === 0)
 })
 
 test('an unmodified program is understood by what it prints', async () => {

@@ -5,13 +5,14 @@ import { AgentId, type AttemptId } from '@sweep/spec/ids'
 import { z } from 'zod'
 import { readHomeId } from './home-id.ts'
 import { lockHome } from './home-lock.ts'
+import { LiveJournal } from './live-journal.ts'
 import { LiveRecord } from './live-record.ts'
 
 const Identity = z.object({ agentId: AgentId, token: z.string(), url: z.string() })
 export type Identity = z.infer<typeof Identity>
 
 /**
- * The folder of one agent: `id`, `agent.json` (who it is to the server), `lock` (whose it is), `live/<attempt>.json` (what runs),
+ * The folder of one agent: `id`, `agent.json` (who it is to the server), `lock` (whose it is), `live.jsonl` (what runs),
  * `uploads/<attempt>.json` (what is still to be uploaded), `cache/` (code and checkpoints of others), and `runs/<attempt>/`,
  * the run folders, which stay for as long as `RunJanitor` lets them.
  */
@@ -23,6 +24,7 @@ export class AgentHome {
   /** What the lock of the home is marked with while it is ours. */
   readonly nonce: string
   readonly #release: () => void
+  readonly #live: LiveJournal
   #isIdKept: boolean
 
   private constructor(path: string, name: string, nonce: string, release: () => void) {
@@ -33,6 +35,7 @@ export class AgentHome {
     this.#isIdKept = kept !== undefined
     this.nonce = nonce
     this.#release = release
+    this.#live = new LiveJournal(join(path, 'live.jsonl'))
   }
 
   /**
@@ -44,7 +47,6 @@ export class AgentHome {
       const unique = number === 1 ? name : `${name}-${number}`
       const path = join(root, 'agents', unique)
       try {
-        makeFolders(join(path, 'live'))
         makeFolders(join(path, 'runs'))
         const lock = lockHome(path, nonce)
         if (lock !== null) return new AgentHome(path, unique, nonce, lock.release)
@@ -65,6 +67,7 @@ export class AgentHome {
   }
 
   close(): void {
+    this.#live.close()
     this.#release()
   }
 
@@ -89,29 +92,31 @@ export class AgentHome {
   keepLive(record: LiveRecord): void {
     if (!this.#isIdKept) replaceFile(join(this.path, 'id'), `${this.id}\n`)
     this.#isIdKept = true
-    replaceFile(this.#livePath(record.assignment.attemptId), JSON.stringify(record))
+    this.#live.keep(record)
   }
 
   forgetLive(id: AttemptId): void {
-    rmSync(this.#livePath(id), { force: true })
+    this.#live.forget(id)
   }
 
-  /** A record that can't be read is one that was being written when the agent died, or of another version. */
   live(): LiveRecord[] {
-    return readdirSync(join(this.path, 'live')).flatMap((file) => {
+    return [...this.#live.read(), ...this.#takeOverFolder()]
+  }
+
+  /** Agents before this one kept a file for each attempt. */
+  #takeOverFolder(): LiveRecord[] {
+    const folder = join(this.path, 'live')
+    if (!existsSync(folder)) return []
+    const records = readdirSync(folder).flatMap((name) => {
       try {
-        // One that was being replaced counts as it was before.
-        if (!file.endsWith('.json')) throw new Error(`${file} is not whole`)
-        return [LiveRecord.parse(JSON.parse(readFileSync(join(this.path, 'live', file), 'utf8')))]
+        return name.endsWith('.json') ? [LiveRecord.parse(JSON.parse(readFileSync(join(folder, name), 'utf8')))] : []
       } catch {
-        rmSync(join(this.path, 'live', file), { force: true })
         return []
       }
     })
-  }
-
-  #livePath(id: AttemptId): string {
-    return join(this.path, 'live', `${id}.json`)
+    for (const record of records) this.#live.keep(record)
+    rmSync(folder, { recursive: true, force: true })
+    return records
   }
 }
 
