@@ -43,8 +43,10 @@ interface Program {
 
 /** Starts a program that prints the id of its run, and then the steps it has logged. */
 async function start(command: string, args: readonly string[], spool: string): Promise<Program> {
-  const own = { ...(await server.environment()), SWEEP_SPOOL: spool, PYTHONPATH: join(DIST, 'python') }
-  const child = spawn(command, args, { env: { ...own, PYTHONDONTWRITEBYTECODE: '1' }, cwd: folder })
+  const python = { PYTHONPATH: join(DIST, 'python'), PYTHONDONTWRITEBYTECODE: '1' }
+  // A server that is started again on a busy machine may take longer than a program waits for it.
+  const own = { ...(await server.environment()), ...python, SWEEP_SPOOL: spool, SWEEP_EXIT_WAIT: '60' }
+  const child = spawn(command, args, { env: own, cwd: folder })
   children.push(child)
   let text = ''
   child.stdout?.on('data', (chunk) => (text += chunk))

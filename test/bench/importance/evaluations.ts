@@ -6,6 +6,7 @@ import type { Config } from '@sweep/spec/search-space'
 import { z } from 'zod'
 import { hasSuiteFile, SUITE_FOLDER } from '../search/suite.ts'
 import { SuiteParameter, spaceOfSuite } from '../search/suite-space.ts'
+import withItself from './optuna-with-itself.json' with { type: 'json' }
 
 const FILE = 'baselines/importance.json'
 
@@ -31,6 +32,8 @@ const Evaluations = z.object({
   ),
 })
 
+const WITH_ITSELF: Readonly<Record<string, Readonly<Partial<Record<string, number>>>>> = withItself.sets
+
 /** A set of trials with what Optuna says of it. */
 export interface EvaluatedSet {
   readonly name: string
@@ -43,6 +46,8 @@ export interface EvaluatedSet {
     readonly evaluator: 'fanova' | 'mdi' | 'pedanova'
     readonly importance: Readonly<Record<string, number>>
     readonly seconds: number
+    /** How far it agrees with itself under another seed; absent where that was not measured. */
+    readonly withItself: number | undefined
   }[]
   /** Shares of the variance by Monte Carlo, where the function is known. */
   readonly truth: Readonly<Record<string, number>> | undefined
@@ -68,7 +73,7 @@ export function readEvaluations(): readonly EvaluatedSet[] | undefined {
       points: points(space),
       linear: points(space.map((parameter) => ({ ...parameter, log: false }))),
       names: Object.keys(results[0]!.importance).sort(),
-      optuna: results,
+      optuna: results.map((result) => ({ ...result, withItself: WITH_ITSELF[dataset]?.[result.evaluator] })),
       truth,
     }
   })

@@ -79,8 +79,10 @@ function compareWithOptuna(set: EvaluatedSet): Check[] {
       ]),
     ],
   )
-  const agreed = optuna.filter((one) =>
-    optuna.some((other) => other !== one && agreement(one.importance, other.importance) >= AGREEMENT - 1e-9),
+  const agreed = optuna.filter(
+    (one) =>
+      (one.withItself ?? 1) >= AGREEMENT &&
+      optuna.some((other) => other !== one && agreement(one.importance, other.importance) >= AGREEMENT - 1e-9),
   )
   const fanova = ours.find(({ theirs }) => theirs.evaluator === 'fanova')!
   return [
@@ -90,8 +92,8 @@ function compareWithOptuna(set: EvaluatedSet): Check[] {
       const title = `${name}: ${OURS[theirs.evaluator]} and Optuna's`
       const found = agreement(same, theirs.importance)
       return agreed.includes(theirs)
-        ? atLeast(`${title}, where two of Optuna's agree`, found, '', AGREEMENT)
-        : figure(title, found, '')
+        ? atLeast(`${title}, which agrees with itself and another`, found, '', AGREEMENT)
+        : figure(theirs.withItself === undefined ? title : `${title} (with itself ${theirs.withItself})`, found, '')
     }),
     ...(truth
       ? [

@@ -504,7 +504,7 @@ describe('callers', () => {
     expect((await user.send('GET', '/api/2.0/mlflow/runs/get')).status).toBe(400)
   })
 
-  test('who send nonsense hear that it is, wherever they send it', async () => {
+  test('who send nonsense hear that it is, wherever they send it', { timeout: 180_000 }, async () => {
     const experiment = await newExperiment()
     const id = await newRun({ experiment_id: experiment })
     const posts = [
