@@ -1,8 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Tracking } from '../tracking.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import type { Say } from './say.ts'
-import { Hopeless, SpoolSender } from './send-spool.ts'
+import { Hopeless, SpoolSender, type SpoolTarget } from './send-spool.ts'
 import type { Spool } from './spool.ts'
 
 /** After a failure; each pause is twice the one before. */
@@ -12,7 +11,7 @@ const SHORTEN_BYTES = 33_554_432
 
 export interface ChannelOptions {
   readonly spool: Spool
-  readonly tracking: Tracking
+  readonly tracking: SpoolTarget
   readonly say: Say
   /** Of its run; absent where another channel sends it, or the agent. */
   readonly heartbeat?: Heartbeat | undefined

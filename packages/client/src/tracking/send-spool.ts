@@ -2,8 +2,10 @@ import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import { SweepError } from '@sweep/spec/errors'
 import type { RunPoint } from '@sweep/spec/wire/tracking/metrics'
+import type { RegisterModel } from '@sweep/spec/wire/tracking/models'
 import type { ChangeRun, ChangeTags, CreateRun, EndRun, LogParams } from '@sweep/spec/wire/tracking/runs'
 import { z } from 'zod'
+import type { Models } from '../models.ts'
 import type { Tracking } from '../tracking.ts'
 import type { Say } from './say.ts'
 import type { Spool } from './spool.ts'
@@ -27,20 +29,23 @@ const FileBody = z.object({
 const SeqDetails = z.object({ seq: z.int() })
 const NamesDetails = z.object({ names: z.array(z.string()).min(1) })
 
+/** Where a spool is sent. */
+export type SpoolTarget = Tracking & { readonly registerModel: Models['register'] }
+
 /** The server will never take this run. */
 export class Hopeless extends Error {}
 
 /** Brings what is in one spool to the server, in the order of the journal. */
 export class SpoolSender {
   readonly #spool: Spool
-  readonly #tracking: Tracking
+  readonly #tracking: SpoolTarget
   readonly #say: Say
   readonly #progressed: () => void
   /** Where each batch begins, for a server that has lost some. */
   #batches: { readonly seq: number; readonly begin: number }[] = []
   #isRecreated = false
 
-  constructor(spool: Spool, tracking: Tracking, say: Say, progressed: () => void = () => undefined) {
+  constructor(spool: Spool, tracking: SpoolTarget, say: Say, progressed: () => void = () => undefined) {
     this.#spool = spool
     this.#tracking = tracking
     this.#say = say
@@ -135,6 +140,7 @@ export class SpoolSender {
       else if (op === 'params') await this.#sendParams(body as unknown as LogParams)
       else if (op === 'tags') await this.#tracking.changeTags(id, body as ChangeTags)
       else if (op === 'file') await this.#sendFile(FileBody.parse(body))
+      else if (op === 'model') await this.#sendModel(body as unknown as RegisterModel)
       else if (op === 'end') await this.#tracking.endRun(id, body as EndRun)
     } catch (error) {
       await this.#refused(operation.data, error)
@@ -168,6 +174,19 @@ export class SpoolSender {
       await this.#tracking.changeArtifact(id, path, change, String(version))
     }
     if (file !== undefined) this.#spool.dropFile(file)
+  }
+
+  async #sendModel(body: RegisterModel): Promise<void> {
+    const id = this.#spool.runId
+    try {
+      await this.#tracking.registerModel(id, body)
+    } catch (error) {
+      if (!(error instanceof SweepError) || error.code !== 'not-found') throw error
+      // Refused too when it is the run that is not there.
+      await this.#tracking.getRun(id)
+      this.#spool.reject({ op: 'model', body }, error.message)
+      this.#say(`model ${body.name}`, `${body.path} was not registered as ${body.name}: ${error.message}`)
+    }
   }
 
   async *#watched(path: string): AsyncGenerator<Uint8Array> {

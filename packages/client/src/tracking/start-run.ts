@@ -3,11 +3,11 @@ import { newId } from '@sweep/spec/ids'
 import { createClient } from '../client.ts'
 import { type Connection, findServer } from '../connection.ts'
 import type { Fetch } from '../http.ts'
-import type { Tracking } from '../tracking.ts'
 import { leftBehind } from './left-behind.ts'
 import { cleanTags, cleanText } from './log-values.ts'
 import { runEnvironment, runSource } from './run-facts.ts'
 import type { Say } from './say.ts'
+import type { SpoolTarget } from './send-spool.ts'
 import { spoolRoot } from './spool-root.ts'
 import { syncSpool } from './sync-spools.ts'
 import { SpooledRun } from './tracked-run.ts'
@@ -63,11 +63,12 @@ export async function startTrackedRun(world: TrackerWorld, options: StartRunOpti
 }
 
 /** Of a server that answers slowly or never, no request may hold up the next for long. */
-export function trackingAt({ url, token }: Pick<Connection, 'url' | 'token'>, given?: Fetch): Tracking {
+export function trackingAt({ url, token }: Pick<Connection, 'url' | 'token'>, given?: Fetch): SpoolTarget {
   const send: Fetch = given ?? ((address, init) => fetch(address, init))
   const patient: Fetch = (address, init) =>
     send(address, 'duplex' in init ? init : { ...init, signal: AbortSignal.timeout(TIMEOUT_MS) })
-  return createClient({ url, token, fetch: patient }).tracking
+  const { tracking, models } = createClient({ url, token, fetch: patient })
+  return { ...tracking, registerModel: models.register }
 }
 
 /** In a trial only what the agent says: its token is for that server. */
@@ -88,7 +89,7 @@ async function serverOf({ env, warn }: TrackerWorld, { url, token }: StartRunOpt
 async function sendLeftBehind(
   root: string,
   { url, only }: { readonly url: string; readonly only: string | undefined },
-  tracking: Tracking,
+  tracking: SpoolTarget,
   warn: Say,
 ): Promise<void> {
   try {

@@ -1,17 +1,16 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { SweepError } from '@sweep/spec/errors'
-import type { Tracking } from '../tracking.ts'
 import { leftBehind } from './left-behind.ts'
 import type { Say } from './say.ts'
-import { Hopeless, SpoolSender } from './send-spool.ts'
+import { Hopeless, SpoolSender, type SpoolTarget } from './send-spool.ts'
 import { Spool } from './spool.ts'
 import type { Synced } from './tracker-types.ts'
 
 const TRIES = 3
 
 /** Sends what is left in a spool; whether the server has all of it now. */
-export async function syncSpool(spool: Spool, tracking: Tracking, say: Say): Promise<boolean> {
+export async function syncSpool(spool: Spool, tracking: SpoolTarget, say: Say): Promise<boolean> {
   const sender = new SpoolSender(spool, tracking, say)
   let tries = 0
   while (tries < TRIES) {
@@ -38,7 +37,7 @@ export async function syncFolder(
   folder: string,
   options: {
     readonly isElsewhere: boolean
-    readonly trackingOf: (url: string | undefined) => Promise<Tracking | undefined>
+    readonly trackingOf: (url: string | undefined) => Promise<SpoolTarget | undefined>
     readonly say: Say
   },
 ): Promise<Synced[]> {

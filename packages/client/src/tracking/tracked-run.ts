@@ -1,17 +1,25 @@
-import { join } from 'node:path'
+import { stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
 import type { Clock, RandomBytes } from '@sweep/spec/clock'
 import { keyInContext, METRIC_CONTEXTS } from '@sweep/spec/tracking/metric-context'
 import { RUN_ENDS } from '@sweep/spec/tracking/run-status'
-import type { Tracking } from '../tracking.ts'
 import { Channel } from './channel.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { leftBehind } from './left-behind.ts'
 import { logFiles } from './log-files.ts'
 import { cleanMetrics, cleanParams, cleanTags, cleanText } from './log-values.ts'
 import { type Say, StrictWarning } from './say.ts'
+import type { SpoolTarget } from './send-spool.ts'
 import { Spool } from './spool.ts'
 import { syncSpool } from './sync-spools.ts'
-import type { ArtifactOptions, EndRunOptions, MetricValues, RunDecision, TrackedRun } from './tracker-types.ts'
+import type {
+  ArtifactOptions,
+  EndRunOptions,
+  MetricValues,
+  ModelOptions,
+  RunDecision,
+  TrackedRun,
+} from './tracker-types.ts'
 import { GO_ON, TrialProgram } from './trial-program.ts'
 
 export interface TrackedRunOptions {
@@ -21,7 +29,7 @@ export interface TrackedRunOptions {
   readonly root: string
   readonly url: string | undefined
   /** Of the server at `url`. */
-  readonly tracking: Tracking | undefined
+  readonly tracking: SpoolTarget | undefined
   /** What makes it; undefined for one that there is. */
   readonly create: Record<string, unknown> | undefined
   readonly flushMs: number
@@ -121,15 +129,39 @@ export class SpooledRun implements TrackedRun {
 
   async logArtifact(path: string, options: ArtifactOptions = {}): Promise<void> {
     try {
-      if (this.#refuseWhenOver()) return
-      const folder = this.#options.env['SWEEP_RUN_DIR']
-      const seesAgent = this.isTrial && folder && this.#options.env['SWEEP_REPORT'] !== 'stdout'
-      const agentFolder = seesAgent ? join(folder, 'artifacts') : undefined
-      const spool = this.#spool('files')
-      await logFiles({ spool, agentFolder, isSent: this.url !== undefined, say: this.#warn }, path, options)
+      await this.#logFiles(path, options)
     } catch (error) {
       this.#explain('logArtifact', error)
     }
+  }
+
+  async logModel(path: string, name = 'model', options: ModelOptions = {}): Promise<void> {
+    try {
+      if (this.#refuseWhenOver()) return
+      const { aliases, metadata, registeredModelName, ...about } = options
+      const folder = `models/${name}`
+      const isFolder = (await stat(path)).isDirectory()
+      await this.#logFiles(path, {
+        name: isFolder ? folder : `${folder}/${basename(path)}`,
+        type: 'model',
+        metadata: { ...about, ...metadata },
+        ...(aliases === undefined ? {} : { aliases }),
+      })
+      // After its files in the same spool, so that the server has them by then.
+      if (registeredModelName === undefined) return
+      this.#spool('files').append({ op: 'model', body: { name: registeredModelName, path: folder } })
+    } catch (error) {
+      this.#explain('logModel', error)
+    }
+  }
+
+  async #logFiles(path: string, options: ArtifactOptions): Promise<void> {
+    if (this.#refuseWhenOver()) return
+    const folder = this.#options.env['SWEEP_RUN_DIR']
+    const seesAgent = this.isTrial && folder && this.#options.env['SWEEP_REPORT'] !== 'stdout'
+    const agentFolder = seesAgent ? join(folder, 'artifacts') : undefined
+    const spool = this.#spool('files')
+    await logFiles({ spool, agentFolder, isSent: this.url !== undefined, say: this.#warn }, path, options)
   }
 
   async flush(patienceMs = this.#patienceMs): Promise<boolean> {

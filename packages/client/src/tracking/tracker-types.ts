@@ -40,6 +40,21 @@ export interface ArtifactOptions {
   readonly aliases?: readonly string[]
 }
 
+export interface ModelOptions {
+  /** Such as `onnx` or `tfjs`. */
+  readonly framework?: string
+  /** The step it was saved at. */
+  readonly step?: number
+  /** What goes in and comes out, as JSON. */
+  readonly signature?: object
+  /** With the above as JSON at most 64 KiB. */
+  readonly metadata?: object
+  /** Names for this version, such as `best`. */
+  readonly aliases?: readonly string[]
+  /** Registers it as a version of this model, once its files are uploaded. */
+  readonly registeredModelName?: string
+}
+
 export interface EndRunOptions {
   /** `completed` when absent. */
   readonly status?: 'completed' | 'failed' | 'killed'
@@ -81,6 +96,8 @@ export interface TrackedRun {
   setNotes(notes: string): void
   /** A file, or all files of a folder. Once it resolves the file may be changed: a copy is uploaded. */
   logArtifact(path: string, options?: ArtifactOptions): Promise<void>
+  /** The files of a model, a file or a folder, as `models/<name>/…` of type `model`; `model` when `name` is absent. */
+  logModel(path: string, name?: string, options?: ModelOptions): Promise<void>
   /** Whether the server has all that was logged before; waits until it does, or does not answer for `patienceMs`. */
   flush(patienceMs?: number): Promise<boolean>
   /** Ends it (a trial's run ends with its trial), and waits as `flush` does. */

@@ -238,6 +238,45 @@ test('nonsense costs warnings and no more', async () => {
   await run.end()
 })
 
+test('a model goes with its files and what is to be known of it, and is registered once they are there', async () => {
+  const out = join(folder, 'net')
+  await mkdir(out)
+  await writeFile(join(out, 'weights.bin'), 'w')
+  await writeFile(join(out, 'config.json'), '{}')
+  const { models } = createClient({ url: api.api.url, token: api.tokens.operator })
+  const run = await start()
+  const about = { framework: 'onnx', step: 7, signature: { inputs: ['x'] }, metadata: { layers: 2 }, aliases: ['best'] }
+  await run.logModel(out, 'net', { ...about, registeredModelName: 'tracked net' })
+  await run.logModel(join(out, 'weights.bin'))
+  await run.logModel(join(folder, 'nowhere'))
+  await run.end()
+  expect(warnings).toEqual([expect.stringContaining('logModel')])
+  const { artifacts } = await tracking.listRunArtifacts(run.id)
+  expect(artifacts.map(({ path, type }) => [path, type])).toEqual([
+    ['models/model/weights.bin', 'model'],
+    ['models/net/config.json', 'model'],
+    ['models/net/weights.bin', 'model'],
+  ])
+  expect(artifacts[1]).toMatchObject({
+    metadata: { framework: 'onnx', step: 7, layers: 2 },
+    aliases: ['best', 'latest'],
+  })
+  const version = await models.version('tracked net', '1')
+  expect(version).toMatchObject({ runId: run.id, path: 'models/net', framework: 'onnx', signature: { inputs: ['x'] } })
+})
+
+test('a model that can not be registered costs nothing else', async () => {
+  const file = join(folder, 'only.bin')
+  await writeFile(file, 'w')
+  const run = await start()
+  await run.logModel(file, 'net', { registeredModelName: ' '.repeat(300) })
+  run.logMetrics({ a: 1 }, 1)
+  await run.end()
+  expect(warnings.some((text) => text.includes('was left out'))).toBe(true)
+  expect(await stepsOf(run.id, 'a')).toEqual([1])
+  expect((await tracking.listRunArtifacts(run.id)).artifacts).toHaveLength(1)
+})
+
 test('a folder goes file by file, and links lead nowhere', async () => {
   const out = join(folder, 'out')
   await mkdir(join(out, 'deep'), { recursive: true })
