@@ -2,7 +2,7 @@
 // trials at once, one seed a row. `node scripts/parallel-baselines.mjs VERSION FOLDER` takes Optuna's version and the folder
 // into which the suite's own script wrote its results:
 //
-//   python3 run_sequential.py --samplers optuna-tpe,optuna-tpe-uni-cl --seeds 10 --n 200 --parallel 32 --raw FOLDER
+//   python3 run_sequential.py --samplers optuna-tpe --seeds 10 --n 200 --parallel 32 --raw FOLDER
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
