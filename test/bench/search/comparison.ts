@@ -50,19 +50,12 @@ export interface Duel {
   readonly wins: number
   readonly ties: number
   readonly losses: number
-  readonly budget: number
 }
 
-/** On how many tasks one is significantly better than the other over the seeds, at the last budget both were run at. */
-export function duel(
-  tasks: readonly string[],
-  budgets: readonly number[],
-  entrant: Entrant,
-  rival: Entrant,
-): Duel | undefined {
-  const budget = budgets.findLast((candidate) => [entrant, rival].every((one) => hasRun(one, tasks, candidate)))
-  if (budget === undefined) return undefined
+/** On how many tasks one is significantly better than the other over the seeds; undefined when one was not run so far. */
+export function duel(tasks: readonly string[], budget: number, entrant: Entrant, rival: Entrant): Duel | undefined {
+  if (![entrant, rival].every((one) => hasRun(one, tasks, budget))) return undefined
   const verdicts = tasks.map((task) => mannWhitney(regretsAt(entrant, task, budget)!, regretsAt(rival, task, budget)!))
   const count = (verdict: (typeof verdicts)[number]) => verdicts.filter((one) => one === verdict).length
-  return { wins: count('lower'), ties: count('undecided'), losses: count('higher'), budget }
+  return { wins: count('lower'), ties: count('undecided'), losses: count('higher') }
 }

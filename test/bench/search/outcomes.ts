@@ -12,6 +12,12 @@ export interface Entrant {
   readonly byTask: ReadonlyMap<string, Outcomes>
 }
 
+/** A sampler measured by others. */
+export interface Baseline extends Entrant {
+  /** Of its library; undefined for what belongs to none. */
+  readonly version: string | undefined
+}
+
 /** The numbers of trials at which the suite's baselines were measured. */
 export const BUDGETS = [10, 25, 50, 75, 100, 150, 200] as const
 

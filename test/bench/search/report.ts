@@ -1,6 +1,6 @@
 import { inDigits, printTable } from '../table.ts'
 import { duel, meanRanks, meanRatio, medianRatio, SMALLEST_RATIO, type Yardstick } from './comparison.ts'
-import { type Entrant, hasRun, regretsAt } from './outcomes.ts'
+import { type Baseline, type Entrant, hasRun, regretsAt } from './outcomes.ts'
 import { mannWhitney, median } from './statistics.ts'
 
 /** Budgets that get a column. */
@@ -9,8 +9,8 @@ const REPORTED = [25, 50, 100, 200]
 export interface Comparison {
   readonly yardstick: Yardstick
   readonly ours: readonly Entrant[]
-  /** Those with something on every task; empty without the suite's files. */
-  readonly baselines: readonly Entrant[]
+  /** Those with something on every task. */
+  readonly baselines: readonly Baseline[]
   /** Budgets up to the number of trials. */
   readonly budgets: readonly number[]
 }
@@ -38,16 +38,29 @@ export function printComparison({ yardstick, ours, baselines, budgets }: Compari
 
   if (baselines.length === 0) return
   printTable(
-    ['tasks won / tied / lost over seeds, p < 0.05 (Mann-Whitney U), after', ...baselines.map(({ label }) => label)],
-    ours.map((entrant) => [
-      entrant.label,
-      ...baselines.map((rival) => {
-        const result = duel(tasks, budgets, entrant, rival)
-        return result ? `${result.wins}/${result.ties}/${result.losses} @${result.budget}` : '-'
-      }),
-    ]),
+    ['baselines', 'seeds', 'version'],
+    baselines.map((baseline) => [baseline.label, seedsOf(baseline, tasks), baseline.version ?? '-']),
+  )
+  printTable(
+    ['tasks won / tied / lost over seeds, p < 0.05 (Mann-Whitney U)', ...baselines.map(({ label }) => label)],
+    ours.flatMap((entrant) =>
+      columns.map((budget) => [
+        `${entrant.label} after ${budget}`,
+        ...baselines.map((rival) => {
+          const result = duel(tasks, budget, entrant, rival)
+          return result ? `${result.wins}/${result.ties}/${result.losses}` : '-'
+        }),
+      ]),
+    ),
   )
   printTasks(tasks, ours, baselines, columns)
+}
+
+/** How many seeds were run, the least and the most where that depends on the task. */
+function seedsOf({ byTask }: Baseline, tasks: readonly string[]): string {
+  const counts = tasks.map((task) => byTask.get(task)!.regrets.length)
+  const [least, most] = [Math.min(...counts), Math.max(...counts)]
+  return least === most ? String(least) : `${least} to ${most}`
 }
 
 /** The baseline that our samplers are marked against in the table of tasks. */

@@ -1,7 +1,7 @@
 import { atMost, type Check, figure } from '../check.ts'
-import { readBaselines } from './baselines.ts'
+import { hasSuiteBaselines, readBaselines } from './baselines.ts'
 import { duel, meanRanks, meanRatio } from './comparison.ts'
-import { BUDGETS, type Entrant, hasRun, type Outcomes } from './outcomes.ts'
+import { type Baseline, BUDGETS, type Entrant, hasRun, type Outcomes } from './outcomes.ts'
 import { type Comparison, printComparison } from './report.ts'
 import { runSampler } from './run-sampler.ts'
 import { parseSearchOptions, type SearchOptions } from './search-options.ts'
@@ -22,9 +22,9 @@ export async function search(args: readonly string[]): Promise<Check[]> {
   const tasks = options.tasks.map(({ name }) => name)
   const budgets = BUDGETS.filter((budget) => budget <= options.trials)
   const random =
-    measured?.find(({ label }) => label === 'random') ?? ours.find(({ label }) => label === ourLabel('random'))
+    measured.find(({ label }) => label === 'random') ?? ours.find(({ label }) => label === ourLabel('random'))
   if (random === undefined) throw new Error('without the baselines, --samplers needs random to compare with')
-  const baselines = (measured ?? []).filter((entrant) => hasRun(entrant, tasks, budgets[0]!))
+  const baselines = measured.filter((entrant) => hasRun(entrant, tasks, budgets[0]!))
   const comparison: Comparison = { yardstick: { tasks, random }, ours, baselines, budgets }
   printComparison(comparison)
   console.log()
@@ -36,11 +36,9 @@ function ourLabel(method: string): string {
   return `our ${method}`
 }
 
-function sayWhatIsMissing({ tasks, workers }: SearchOptions, measured: readonly Entrant[] | undefined): void {
-  if (measured === undefined) {
-    console.error(`without baselines and ${TABLE_TASK_NAMES.join(', ')}: ${SUITE_FOLDER} is not there`)
-    return
-  }
+function sayWhatIsMissing({ tasks, workers }: SearchOptions, measured: readonly Baseline[]): void {
+  if (!hasSuiteBaselines())
+    console.error(`without ${TABLE_TASK_NAMES.join(', ')} and the baselines of the suite: ${SUITE_FOLDER} is not there`)
   for (const { label, byTask } of measured) {
     const missing = tasks.filter(({ name }) => !byTask.has(name))
     if (missing.length > 0)
@@ -79,7 +77,7 @@ function runAll({ methods, tasks, seeds, trials, workers, limitMs }: SearchOptio
   }))
 }
 
-const CHECKED_BUDGETS = [50, 100, 200]
+const CHECKED_BUDGETS = [25, 50, 100, 200]
 /** Share of the tasks on which `auto` may be significantly worse than any one sampler of others. */
 const LOST_SHARE = 0.1
 
@@ -110,7 +108,7 @@ function goalsOf({ yardstick, baselines, budgets }: Comparison, entrant: Entrant
   const best = Math.min(...rivals.map((rival) => ranks.get(rival)!))
   const goals = [atMost(`${entrant.label}: mean rank after ${budget}`, ranks.get(entrant)!, '', shown(best))]
   if (!isAuto || budget !== budgets.at(-1)) return goals
-  const lost = Math.max(...rivals.map((rival) => duel(tasks, [budget], entrant, rival)?.losses ?? 0))
+  const lost = Math.max(...rivals.map((rival) => duel(tasks, budget, entrant, rival)?.losses ?? 0))
   return [
     ...goals,
     atMost(`${entrant.label}: tasks lost to one other after ${budget}`, lost, '', LOST_SHARE * tasks.length),
