@@ -2,6 +2,7 @@ import { AttemptId } from '@sweep/spec/ids'
 import { ClaimReply, QueueAccess } from '@sweep/spec/wire/agent-protocol'
 import { getAttempt } from '@sweep/store/attempt-record'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readSettings } from '../settings.ts'
 import { newPool } from '../testing/agent-calls.ts'
 import {
   createTestSweep,
@@ -53,6 +54,12 @@ test('without SWEEP_AGENT_REDIS_URL no agent is let in', async () => {
   } finally {
     await closed.close()
   }
+})
+
+test('an address for agents is refused where the server has no Redis itself', () => {
+  const env = { DATABASE_URL: 'postgres://db/sweep', SWEEP_AGENT_REDIS_URL: REDIS_URL }
+  expect(() => readSettings(env, '1.2.3')).toThrow(/a Redis that this server does not use/)
+  expect(readSettings({ ...env, REDIS_URL: 'redis://redis:6379' }, '1.2.3').agentRedisUrl).toBe(REDIS_URL)
 })
 
 test('exactly the attempts that are named are claimed, each once', async () => {
