@@ -99,3 +99,18 @@ test('attempts of a sweep that is not there are gone', async () => {
   const { agent } = await newPool(api)
   expect((await take(agent, ['0123456789-1-1'])).body).toEqual({ assignments: [] })
 })
+
+test('an agent is told of a new queue as soon as the first ticket is there', async () => {
+  const { agent, queue } = await newPool(api)
+  const response = await fetch(`${api.api.url}/api/v1/agents/${agent.id}/stream`, {
+    headers: { authorization: `Bearer ${agent.token}` },
+  })
+  const sweepId = await createTestSweep(api, `${SWEEP_YAML}queue: ${queue}\nresources: {cpus: 1.5}\n`)
+  await controller.issue(sweepId, 1)
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString()
+    if (text.includes('event: queues') && text.endsWith('\n\n')) break
+  }
+  expect(text).toContain(`{"name":"sweep-${queue}-c1.5","shape":{"cpus":1.5}}`)
+})
