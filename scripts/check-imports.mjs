@@ -26,7 +26,7 @@ const ALLOWED = {
   cli: ['client', 'snapshot', 'launchers', 'capture', 'spec', 'search'],
   controller: ['store', 'queue', 'search', 'analysis', 'log', 'monitoring', 'spec'],
   api: ['objects', 'store', 'queue', 'search', 'log', 'monitoring', 'analysis', 'report', 'spec'],
-  agent: ['launchers', 'capture', 'client', 'snapshot', 'log', 'monitoring', 'spec'],
+  agent: ['launchers', 'capture', 'client', 'snapshot', 'queue', 'log', 'monitoring', 'spec'],
   standalone: ['api', 'controller', 'agent', 'store', 'queue', 'launchers', 'client', 'log', 'monitoring', 'spec'],
 }
 

@@ -12,6 +12,7 @@ const BENCHES: Record<string, () => Promise<Bench>> = {
   leaderboard: async () => (await import('./leaderboard.ts')).leaderboard,
   report: async () => (await import('./report.ts')).report,
   cli: async () => (await import('./cli.ts')).cli,
+  claims: async () => (await import('./claims.ts')).claims,
   agents: async () => (await import('./agents/agents.ts')).agents,
   search: async () => (await import('./search/search.ts')).search,
   calibration: async () => (await import('./search/calibration.ts')).calibration,

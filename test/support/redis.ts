@@ -76,14 +76,22 @@ export class TestRedis {
     }, 10_000)
   }
 
+  get pid(): number {
+    return this.child?.pid ?? 0
+  }
+
   /** SIGSTOP holds it still with its connections open; SIGCONT lets it go on. */
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void {
     this.child?.kill(signal)
   }
 
   async flushAll(): Promise<void> {
+    await this.call('flushall')
+  }
+
+  async call(command: string, ...args: readonly string[]): Promise<void> {
     const client = new Redis(this.url)
-    await client.flushall()
+    await client.call(command, ...args)
     client.disconnect()
   }
 

@@ -4,7 +4,8 @@ import { AttemptId } from '@sweep/spec/ids'
 import { FlowProducer, type IQueueBackend, Job, type JobProgress, Queue, Worker } from 'bullmq'
 import { z } from 'zod'
 import { postgresBackend } from './postgres-backend.ts'
-import type { QueueBackend, WayToAdd } from './queue-backend.ts'
+import { queueAway } from './queue-away.ts'
+import { QUEUE_PREFIX, type QueueBackend, type WayToAdd } from './queue-backend.ts'
 import { redisBackend } from './redis-backend.ts'
 import type { Ticket, TicketQueue } from './ticket-queue.ts'
 
@@ -124,7 +125,7 @@ class BullmqTicketQueue implements TicketQueue {
 
   async #open(name: string): Promise<Channel> {
     // The backend brings its own connection; BullMQ only wants to see that there is one.
-    const options = { connection: {}, prefix: 'sweep' }
+    const options = { connection: {}, prefix: QUEUE_PREFIX }
     // Events are of no use to us (nothing is built on them), so few are kept.
     const queue: Channel['queue'] = new Queue(
       name,
@@ -151,11 +152,7 @@ class BullmqTicketQueue implements TicketQueue {
     try {
       return await work()
     } catch (error) {
-      const why = error instanceof Error && error.message !== '' ? error.message : String(error)
-      throw new SweepError('unavailable', `The ticket queue (${this.#backend.name}) doesn't answer: ${why}`, {
-        cause: error,
-        hint: 'Work goes on by itself once it answers again; no trial is lost.',
-      })
+      throw queueAway(this.#backend.name, error)
     }
   }
 

@@ -1,5 +1,8 @@
 import type { BackendFactory } from 'bullmq'
 
+/** Of the keys in Redis. */
+export const QUEUE_PREFIX = 'sweep'
+
 /** One command a ticket; a flow without dependencies, which is one command row by row; or one bulk command. */
 export type WayToAdd = 'single' | 'flow' | 'bulk'
 

@@ -27,6 +27,7 @@ import type { AgentSettings } from './settings.ts'
 import { queryNvidiaSmi } from './slots/gpus.ts'
 import type { SlotTable } from './slots/slot-table.ts'
 import { Uploads } from './uploads/uploads.ts'
+import { WorkSources } from './work/work-sources.ts'
 
 /** Makes up for changes that no watch told of. */
 const LOOK_ANYWAY_MS = 1000
@@ -45,6 +46,7 @@ export class Agent implements AgentHandle {
   readonly #slots: SlotTable
   readonly #link: ServerLink
   readonly #reporter: Reporter
+  readonly #sources: WorkSources
   readonly #claims: ClaimLoop
   readonly #disk: DiskWatch
   readonly #reaper: ReaperLink | undefined
@@ -114,14 +116,18 @@ export class Agent implements AgentHandle {
         if (run?.assignment.epoch === epoch) run.stop(reason, verdict)
       },
       onDrain: () => this.#startDraining(),
+      onQueues: (queues) => this.#sources.onQueues(queues),
       random,
       log: this.#log,
     })
     const common = { api: this.#link.api, random, log: this.#log }
     this.#reporter = new Reporter({ ...common, times, ride: (released) => this.#claims.ride(released) })
     this.#disk = new DiskWatch({ folder: home.path, log: this.#log, steady, onChange: () => this.#onDiskChange() })
+    const { claim } = settings
+    this.#sources = new WorkSources({ ...common, claim, agentName: this.name, slots: slots.slots, steady })
     this.#claims = new ClaimLoop({
       ...common,
+      source: this.#sources,
       slots,
       mayStart: () => this.#blocked === undefined,
       steady,
@@ -262,6 +268,7 @@ export class Agent implements AgentHandle {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#claims.stop()
+    this.#sources.close()
     this.#reporter.close()
     this.#uploads.close()
     this.#janitor.close()
@@ -287,6 +294,7 @@ export class Agent implements AgentHandle {
     for (const timer of this.#timers) timer.unref()
     // The first beat tells what the server has of the attempts that were taken over, or that they are lost.
     this.#link.run()
+    await this.#sources.open()
     if (!this.#isDraining) this.#claims.start()
   }
 

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Assignment, Room } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import { Backoff } from './server/backoff.ts'
-import type { RoomOffer, ServerApi } from './server/server-api.ts'
+import type { RoomOffer } from './server/server-api.ts'
 import type { Held, SlotTable } from './slots/slot-table.ts'
+import type { WorkSource } from './work/work-source.ts'
 
 /** A poll that offers the whole agent has nothing to wait for but work. */
 const WAIT_MS = 10_000
@@ -29,7 +30,7 @@ export interface ClaimRide {
 }
 
 export interface ClaimLoopOptions {
-  readonly api: ServerApi
+  readonly source: WorkSource
   readonly slots: SlotTable
   /** Whether a trial could be started now, if there is a slot. */
   readonly mayStart: () => boolean
@@ -139,7 +140,7 @@ export class ClaimLoop {
   }
 
   async #poll(room: Room): Promise<void> {
-    const { api, log, slots, steady } = this.#options
+    const { log, slots, source, steady } = this.#options
     const { signal } = this.#stopped
     const now = steady()
     const waitMs = room.slots === slots.slots.length ? WAIT_MS : PART_WAIT_MS
@@ -149,7 +150,8 @@ export class ClaimLoop {
     try {
       if (this.#pausedUntil > now) await sleep(this.#pausedUntil - now, undefined, { signal })
       const leftMs = Math.max(0, Math.round(endsAt - steady()))
-      const { assignments } = await api.claim(room, Math.min(room.slots, MOST_CLAIMS), leftMs, signal)
+      const offer = { room, max: Math.min(room.slots, MOST_CLAIMS) }
+      const assignments = await source.claim(offer, leftMs, signal)
       this.#backoff.reset()
       this.#polls.delete(poll)
       // Slots are taken before the first await in there, so the room below is what is left.

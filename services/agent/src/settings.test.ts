@@ -15,6 +15,7 @@ test.each([
   [{ SWEEP_LABELS: '=b' }, /SWEEP_LABELS is "=b"/],
   [{ SWEEP_SLOTS_PER_GPU: '0' }, /SWEEP_SLOTS_PER_GPU is "0"/],
   [{ SWEEP_SLOTS_PER_GPU: '1.5' }, /SWEEP_SLOTS_PER_GPU is "1\.5"/],
+  [{ SWEEP_CLAIM: 'redis' }, /SWEEP_CLAIM is "redis"/],
   [{ SWEEP_SLOTS: '4', SWEEP_SLOTS_PER_GPU: '2' }, /SWEEP_SLOTS and SWEEP_SLOTS_PER_GPU both say/],
 ])('%j is refused', (env, message) => {
   expect(() => readSettings({ ...URL, ...env }, '1.0.0')).toThrow(message)

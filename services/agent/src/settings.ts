@@ -31,6 +31,8 @@ export interface AgentSettings {
   /** Where the Jobs of sweeps go that name no namespace. */
   readonly kubernetesNamespace: string | undefined
   readonly labels: Readonly<Record<string, string>>
+  /** `auto`: takes tickets from the queue where the server lets it; `http`: never does. */
+  readonly claim: 'auto' | 'http'
   /** Patterns of variables (`NAME` or `PREFIX_*`) that trials inherit besides the usual ones. */
   readonly passEnv: readonly string[]
   /** Where those are taken from: the agent's own environment. */
@@ -73,6 +75,7 @@ const Variables = MonitorVariables.extend({
     .refine((text) => list(text).every((pair) => LABEL_NAME.test(pair.split('=')[0] ?? '') && pair.includes('=')), {
       error: 'must be pairs such as zone=b,disk=ssd',
     }),
+  SWEEP_CLAIM: z.enum(['auto', 'http']).default('auto'),
   SWEEP_CACHE: z
     .string()
     .default('20GB')
@@ -119,6 +122,7 @@ export function readSettings(env: Environment, version: string): AgentSettings {
         return [key, value.join('=')]
       }),
     ),
+    claim: found.SWEEP_CLAIM,
     passEnv: list(found.SWEEP_PASS_ENV),
     env,
     cacheBytes: parseMemory(found.SWEEP_CACHE) ?? 0,

@@ -43,6 +43,7 @@ export class AgentBench {
         kubeconfig: undefined,
         kubernetesNamespace: undefined,
         labels: {},
+        claim: 'auto',
         passEnv: [],
         cacheBytes: 1e9,
         keepRuns: {},

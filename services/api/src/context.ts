@@ -4,6 +4,7 @@ import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import type { Clock, RandomBytes } from '@sweep/spec/clock'
 import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
+import type { AgentQueues } from './agents/agent-queues.ts'
 import type { AgentStreams } from './agents/agent-streams.ts'
 import type { ClaimBroker } from './agents/claim-broker.ts'
 import type { HeartbeatLine } from './agents/heartbeat-line.ts'
@@ -38,6 +39,7 @@ export interface ApiContext extends ApiDependencies {
   readonly ingestLine: IngestLine
   readonly heartbeatLine: HeartbeatLine
   readonly knownAgents: KnownAgents
+  readonly agentQueues: AgentQueues
   readonly agentStreams: AgentStreams
   readonly authenticator: Authenticator
   readonly attemptTokens: AttemptTokens

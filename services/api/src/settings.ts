@@ -1,5 +1,6 @@
 import { type MonitorSettings, MonitorVariables, monitorSettings } from '@sweep/monitoring/monitor-settings'
 import { checkLease, type Environment, LogLevel, parseEnvironment, whole } from '@sweep/spec/environment'
+import { SweepError } from '@sweep/spec/errors'
 import { PriceTable } from '@sweep/spec/prices'
 import { z } from 'zod'
 import { type ObjectSettings, ObjectVariables, objectSettings } from './objects/object-settings.ts'
@@ -24,6 +25,8 @@ export interface ApiSettings {
   /** Time for a request to arrive whole; replies may take as long as they like, as long polls and streams do. */
   readonly requestTimeoutMs: number
   readonly version: string
+  /** Redis as agents reach it, for those that take tickets themselves; none does when absent. */
+  readonly agentRedisUrl?: string | undefined
   /** Whether webhooks may go to addresses that are not on the public internet. */
   readonly privateWebhooks?: boolean
   /** How long runs outside of sweeps may be silent; `RUN_PATIENCE` when absent. */
@@ -49,6 +52,9 @@ const Variables = MonitorVariables.extend({
   ...ObjectVariables.shape,
   DATABASE_URL: z.string().min(1),
   REDIS_URL: z.string().min(1).optional(),
+  SWEEP_AGENT_REDIS_URL: z
+    .url({ protocol: /^rediss?$/, error: 'must be an address such as redis://user:password@host:6379' })
+    .optional(),
   SWEEP_HOST: z.string().min(1).default('127.0.0.1'),
   SWEEP_PORT: whole.min(0).max(65535).default(4600),
   SWEEP_GRPC_PORT: whole.min(0).max(65535).optional(),
@@ -74,6 +80,15 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     DATABASE_URL:
       'Set it to a Postgres address such as postgres://user:password@host:5432/sweep, or run `sweep server start` for a server with its own database.',
   })
+  if (found.SWEEP_AGENT_REDIS_URL !== undefined && found.REDIS_URL === undefined) {
+    throw new SweepError(
+      'invalid-request',
+      'SWEEP_AGENT_REDIS_URL lets agents into a Redis that this server does not use.',
+      {
+        hint: 'Set REDIS_URL too, for the server and the controller.',
+      },
+    )
+  }
   checkLease(found.SWEEP_LEASE_MS, found.SWEEP_HEARTBEAT_MS)
   return {
     host: found.SWEEP_HOST,
@@ -86,6 +101,7 @@ export function readSettings(env: Environment, version: string): ApiEnvironment 
     leaseMs: found.SWEEP_LEASE_MS,
     requestTimeoutMs: found.SWEEP_REQUEST_TIMEOUT_MS,
     version,
+    agentRedisUrl: found.SWEEP_AGENT_REDIS_URL,
     privateWebhooks: found.SWEEP_WEBHOOKS_PRIVATE === 'allow',
     runPatience: runPatience(found),
     objects: objectSettings(found, env),

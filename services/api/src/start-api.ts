@@ -8,6 +8,7 @@ import { listTokens } from '@sweep/store/tokens'
 import { isRunBelow } from '@sweep/store/tracking/runs'
 import Fastify from 'fastify'
 import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-provider-zod'
+import { AgentQueues } from './agents/agent-queues.ts'
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
@@ -111,6 +112,8 @@ export async function buildApi(
   const objects = await openObjects(settings.objects.place, dependencies.clock)
   const janitor = new ObjectJanitor({ database, objects, settings: settings.objects, log })
   const ingestLine = new IngestLine(database)
+  const agentQueues = new AgentQueues(database)
+  const mayTake = settings.agentRedisUrl !== undefined
   const context: ApiContext = {
     ...dependencies,
     settings,
@@ -129,7 +132,8 @@ export async function buildApi(
       sureMs: sureLeaseMs(settings.leaseMs, settings.heartbeatMs),
     }),
     knownAgents: new KnownAgents(database, hub),
-    agentStreams: new AgentStreams(database, hub, log),
+    agentQueues,
+    agentStreams: new AgentStreams(database, hub, mayTake ? agentQueues : undefined, log),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
   await hub.open(database, log)

@@ -44,6 +44,11 @@ export const HOST_COMMANDS: readonly CommandEntry[] = [
       { flags: '--queue <name>', help: 'queue to serve; may be repeated', repeat: true },
       { flags: '--labels <labels>', help: 'what sweeps may require, such as zone=b,disk=ssd' },
       {
+        flags: '--claim <way>',
+        help: 'how to hear of work: auto (from the queue where the server offers it), or http',
+        choices: ['auto', 'http'],
+      },
+      {
         flags: '--keep-runs <limit>',
         help: 'run folders of ended trials: 14d, 200GB, "14d,200GB" or forever (default 30d)',
       },

@@ -26,6 +26,7 @@ export const command: Command = {
     const kubeconfig = options.text('kubeconfig')
     const launchers = options.text('launchers')
     const labels = options.text('labels')
+    const claim = options.text('claim')
     const keepRuns = options.text('keepRuns')
     Object.assign(env, {
       SWEEP_URL: connection.url,
@@ -38,6 +39,7 @@ export const command: Command = {
       ...(queues.length === 0 ? {} : { SWEEP_QUEUES: queues.join(',') }),
       ...(launchers === undefined ? {} : { SWEEP_LAUNCHERS: launchers }),
       ...(labels === undefined ? {} : { SWEEP_LABELS: labels }),
+      ...(claim === undefined ? {} : { SWEEP_CLAIM: claim }),
       ...(keepRuns === undefined ? {} : { SWEEP_KEEP_RUNS: keepRuns }),
       ...(kubeconfig === undefined ? {} : { SWEEP_KUBECONFIG: kubeconfig }),
     })

@@ -81,6 +81,23 @@ export type Room = z.infer<typeof Room>
 export const Claim = z.strictObject({ room: Room, max: z.int().min(1).max(64), waitMs: z.int().min(0).max(30_000) })
 export type Claim = z.infer<typeof Claim>
 
+/** A ticket queue that an agent may take from, and what each trial in it takes up. */
+export const AgentQueue = z.strictObject({ name: z.string().min(1), shape: Shape })
+export type AgentQueue = z.infer<typeof AgentQueue>
+
+/** `POST /agents/:id/queue-access`: how an agent takes tickets itself, instead of waiting for work over HTTP. */
+export const QueueAccess = z.strictObject({
+  /** Absent where agents are not let into the queue. */
+  redisUrl: z.string().optional(),
+  /** Those of its pools that it can serve at all, also where they are empty. */
+  queues: z.array(AgentQueue),
+})
+export type QueueAccess = z.infer<typeof QueueAccess>
+
+/** `POST /agents/:id/claim-tickets`: claims attempts whose tickets the agent took itself; never waits. */
+export const ClaimTickets = z.strictObject({ attempts: z.array(AttemptId).min(1).max(64) })
+export type ClaimTickets = z.infer<typeof ClaimTickets>
+
 /** Everything an agent needs to run one attempt. */
 export const Assignment = z.strictObject({
   attemptId: AttemptId,
@@ -288,5 +305,7 @@ export const AgentEvent = z.discriminatedUnion('type', [
     verdict: Verdict,
   }),
   z.strictObject({ type: z.literal('drain') }),
+  /** As in `QueueAccess`: there is a new one. */
+  z.strictObject({ type: z.literal('queues'), queues: z.array(AgentQueue) }),
 ])
 export type AgentEvent = z.infer<typeof AgentEvent>

@@ -11,6 +11,7 @@ import {
   type KeepCheckpoint,
   Kept,
   Leftovers,
+  QueueAccess,
   type RegisterAgent,
   type Reports,
   ReportsReply,
@@ -51,6 +52,15 @@ export class ServerApi {
       timeoutMs: waitMs + CALL_MS,
       signal,
     })
+  }
+
+  /** Attempts whose tickets the agent took itself. */
+  claimTickets(attempts: readonly AttemptId[]): Promise<ClaimReply> {
+    return this.#http.post(`${this.#path}/claim-tickets`, { attempts }, ClaimReply, { timeoutMs: CALL_MS })
+  }
+
+  queueAccess(): Promise<QueueAccess> {
+    return this.#http.post(`${this.#path}/queue-access`, {}, QueueAccess, { timeoutMs: CALL_MS })
   }
 
   /**

@@ -1,6 +1,7 @@
 import { assertNever } from '@sweep/spec/assert-never'
 import type {
   AgentEvent,
+  AgentQueue,
   AgentRegistered,
   AttemptStatus,
   Heartbeat,
@@ -35,6 +36,8 @@ export interface ServerLinkOptions {
   readonly onCutOff: (leftMs: number) => void
   readonly onStatus: (status: AttemptStatus) => void
   readonly onStop: (stop: Extract<AgentEvent, { type: 'stop' }>) => void
+  /** There are other ticket queues than before. */
+  readonly onQueues: (queues: readonly AgentQueue[]) => void
   /** Somebody wants the agent to take no more. */
   readonly onDrain: () => void
   readonly random: () => number
@@ -132,6 +135,9 @@ export class ServerLink {
     switch (event.type) {
       case 'stop':
         this.#options.onStop(event)
+        return
+      case 'queues':
+        this.#options.onQueues(event.queues)
         return
       case 'drain':
         this.#options.onDrain()

@@ -1,8 +1,8 @@
-import { hostname } from 'node:os'
 import { POPULATION_METHODS } from '@sweep/spec/document/sweep-document'
 import { sureLeaseMs } from '@sweep/spec/environment'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, attemptParts } from '@sweep/spec/ids'
+import { freeRoom } from '@sweep/spec/room'
 import {
   AgentRegistered,
   AskFreeRuns,
@@ -19,24 +19,22 @@ import {
   ReportsReply,
 } from '@sweep/spec/wire/agent-protocol'
 import { AgentList, AgentView } from '@sweep/spec/wire/api'
-import { type AgentRecord, drainAgent, getAgent, hasOtherAgents, listAgents, registerAgent } from '@sweep/store/agents'
+import { drainAgent, getAgent, listAgents, registerAgent } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
-import { checkpointCopy } from '@sweep/store/checkpoints'
 import { freeRuns } from '@sweep/store/free-runs'
 import { claimsThatAreOver } from '@sweep/store/leftovers'
-import { type Ingested, ingestReports } from '@sweep/store/reports'
-import { sweepDefinition } from '@sweep/store/sweeps'
+import { ingestReports } from '@sweep/store/reports'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
-import type { Notifier } from '../events/notifier.ts'
 import { SseStream } from '../events/sse.ts'
 import type { App } from '../http/app.ts'
 import { admit, agentToken } from './admit.ts'
 import { agentView } from './agent-view.ts'
-import { assignmentOf } from './assignment.ts'
-import { freeRoom } from './room.ts'
+import { assign, tellIngested, whenGone } from './assign.ts'
+import { noAgent } from './known-agents.ts'
+import { addTicketRoutes } from './ticket-routes.ts'
 
 const AgentPath = z.strictObject({ id: AgentId })
 
@@ -101,6 +99,8 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
     },
     (request, reply) => claim(request.params.id, request.body, reply, context),
   )
+
+  addTicketRoutes(app, context)
 
   app.post(
     '/agents/:id/reports',
@@ -210,96 +210,12 @@ async function ingest(
   }
 }
 
-function tellIngested({ sweepIds, queued }: Pick<Ingested, 'sweepIds' | 'queued'>, notifier: Notifier): void {
-  notifier.tell('sweep_changed', sweepIds)
-  notifier.tell(
-    'attempts_queued',
-    queued.map((attempt) => attempt.queueName),
-  )
-}
-
 async function claim(agentId: AgentId, body: Claim, reply: FastifyReply, context: ApiContext): Promise<ClaimReply> {
-  const agent = await knownAgent(agentId, context)
+  const agent = await context.knownAgents.need(agentId)
   const gone = whenGone(reply)
   // An agent that drains still waits, so that it does not ask again and again.
   const room = freeRoom(body.room, agent.state === 'ready' ? agent.slots : [])
   const { labels, launchers, queues } = agent
   const claimed = await context.broker.claim({ ...body, room, agentId, labels, launchers, queues, gone })
   return assign(agentId, claimed, reply, context)
-}
-
-/** What an agent needs to run what it has claimed; given back when the reply does not get through. */
-async function assign(
-  agentId: AgentId,
-  claimed: readonly ClaimedAttempt[],
-  reply: FastifyReply,
-  context: ApiContext,
-): Promise<ClaimReply> {
-  if (claimed.length === 0) return { assignments: [] }
-  const { attemptTokens, database } = context
-  let isSent = false
-  reply.raw.once('finish', () => {
-    isSent = true
-  })
-  const giveBackUnsent = () => {
-    if (!isSent) void giveBack(agentId, claimed, context)
-  }
-  const gone = whenGone(reply)
-  if (gone.aborted) giveBackUnsent()
-  else gone.addEventListener('abort', giveBackUnsent, { once: true })
-  try {
-    const areKept = await keepsCheckpoints(agentId, context)
-    const assignments = claimed.map(async (one) => {
-      const { sweepId, trial } = one
-      const restore = one.restore === null ? undefined : await checkpointCopy(database, sweepId, trial, one.restore)
-      return assignmentOf(one, await sweepDefinition(database, sweepId), { restore, areKept }, attemptTokens)
-    })
-    return { assignments: await Promise.all(assignments) }
-  } catch (error) {
-    void giveBack(agentId, claimed, context)
-    throw error
-  }
-}
-
-/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
-async function keepsCheckpoints(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
-  const { checkpoints } = settings.objects
-  if (checkpoints !== 'auto') return checkpoints === 'always'
-  const agent = await knownAgents.get(agentId)
-  return agent?.host !== hostname() || hasOtherAgents(database, agentId)
-}
-
-/** Nobody looks at it; without one an error is made, with all of the stack, for every request there is. */
-const GONE = 'the connection is closed'
-
-/** Aborts when the connection of a request closes, which it also does after the whole reply was sent. */
-function whenGone({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController()
-  if (raw.destroyed) gone.abort(GONE)
-  else raw.once('close', () => gone.abort(GONE))
-  return gone.signal
-}
-
-/** Ends claims that nobody has heard of, so that the trials go back to the queue now and not when the lease runs out. */
-async function giveBack(agentId: AgentId, claimed: readonly ClaimedAttempt[], context: ApiContext): Promise<void> {
-  const { clock, database, log, notifier } = context
-  const message = 'the agent was gone before it could be told'
-  const ended = { at: clock.now(), cause: 'withdrawn' as const, message, exitCode: null, signal: null, seconds: 0 }
-  const reports = claimed.map(({ attemptId, epoch }) => ({ attemptId, epoch, batches: [], samples: [], ended }))
-  try {
-    tellIngested(await ingestReports(database, agentId, reports), notifier)
-    log.info({ agentId, attempts: claimed.map((one) => one.attemptId) }, 'unheard claims given back')
-  } catch (error) {
-    log.warn({ err: error, agentId }, 'unheard claims left to their leases')
-  }
-}
-
-async function knownAgent(id: AgentId, { knownAgents }: ApiContext): Promise<AgentRecord> {
-  const agent = await knownAgents.get(id)
-  if (agent === undefined) throw noAgent(id)
-  return agent
-}
-
-function noAgent(id: AgentId): SweepError {
-  return new SweepError('not-found', `there is no agent ${id}`, { hint: 'List them with `sweep agent ls`.' })
 }

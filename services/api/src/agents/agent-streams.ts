@@ -5,31 +5,38 @@ import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
 import type { SseStream } from '../events/sse.ts'
+import type { AgentQueues } from './agent-queues.ts'
 
 interface Open {
   readonly stream: SseStream
   /** What this stream has been told, so that it hears each thing once. */
   readonly told: Set<string>
+  /** The queues that it was told of last. */
+  queues: string
 }
 
 /** Pushes decisions to the agents as soon as they are stored. What is lost on the way comes with the next heartbeat. */
 export class AgentStreams {
   readonly #database: Database
+  readonly #queues: AgentQueues | undefined
   readonly #log: Logger
   readonly #open = new Map<AgentId, Set<Open>>()
   readonly #unsubscribe: readonly (() => void)[]
 
-  constructor(database: Database, hub: EventHub, log: Logger) {
+  /** @param queues what agents are told of; absent where they take no tickets themselves */
+  constructor(database: Database, hub: EventHub, queues: AgentQueues | undefined, log: Logger) {
     this.#database = database
+    this.#queues = queues
     this.#log = log
     this.#unsubscribe = [
       hub.on('attempt_stop', (agentId) => this.#onChange(agentId, (id) => this.#tellStops(id))),
       hub.on('agent_changed', (agentId) => this.#onChange(agentId, (id) => this.#tellDrain(id))),
+      hub.on('attempts_queued', (name) => this.#onQueued(name)),
     ]
   }
 
   add(agentId: AgentId, stream: SseStream): void {
-    const open: Open = { stream, told: new Set() }
+    const open: Open = { stream, told: new Set(), queues: '' }
     const streams = this.#open.get(agentId) ?? new Set()
     streams.add(open)
     this.#open.set(agentId, streams)
@@ -51,6 +58,12 @@ export class AgentStreams {
     for (const id of this.#open.keys()) if (agentId === undefined || agentId === id) this.#run(tell(id))
   }
 
+  #onQueued(name: string | undefined): void {
+    if (this.#queues === undefined || this.#open.size === 0) return
+    if (name !== undefined && this.#queues.has(name)) return
+    this.#run(this.#tellQueues(this.#queues))
+  }
+
   #run(telling: Promise<void>): void {
     telling.catch((error: unknown) => this.#log.warn({ err: error }, 'agent not told'))
   }
@@ -64,6 +77,21 @@ export class AgentStreams {
   async #tellDrain(agentId: AgentId): Promise<void> {
     const agent = await getAgent(this.#database, agentId)
     if (agent?.state === 'draining') this.#tell(agentId, { type: 'drain' }, 'drain')
+  }
+
+  async #tellQueues(book: AgentQueues): Promise<void> {
+    await book.read()
+    for (const [agentId, streams] of this.#open) {
+      const agent = await getAgent(this.#database, agentId)
+      if (agent === undefined) continue
+      const data = { type: 'queues', queues: book.of(agent) } as const
+      const names = data.queues.map((queue) => queue.name).join()
+      for (const open of streams) {
+        if (open.queues === names) continue
+        open.queues = names
+        open.stream.send([{ event: data.type, data }])
+      }
+    }
   }
 
   #tell(agentId: AgentId, event: AgentEvent, key: string): void {

@@ -1,13 +1,13 @@
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import { type AttemptId, attemptParts, type SweepId } from '@sweep/spec/ids'
 import { queueName } from '@sweep/spec/queue-name'
+import { howManyFit, takeRoom } from '@sweep/spec/room'
 import type { ClaimedAttempt, ClaimResult } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { loadPoolSweeps } from '@sweep/store/pool'
 import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
 import type { IngestLine } from './ingest-line.ts'
-import { howManyFit, takeRoom } from './room.ts'
 import { newTicketLine, retryHeld, type Served, serves, type TicketLine, withdrawTickets } from './ticket-line.ts'
 import { TicketSupply } from './ticket-supply.ts'
 import { type ClaimRequest, WaitingAgent } from './waiting-agent.ts'
@@ -65,7 +65,8 @@ export class ClaimBroker {
       options.hub.on('sweep_changed', (sweepId) => this.#onSweepChanged(sweepId)),
     ]
     this.#timer = setInterval(() => {
-      if (this.#waiting.size > 0) this.#refresh()
+      const holdsSome = [...this.#lines.values()].some((line) => line.held.size > 0)
+      if (this.#waiting.size > 0 || holdsSome) this.#refresh()
     }, LOOK_AGAIN_MS)
     this.#timer.unref()
   }
@@ -124,6 +125,13 @@ export class ClaimBroker {
     }
   }
 
+  /** Keeps tickets that an agent took itself until their sweep lets them be claimed; then whoever has room gets them. */
+  hold(line: Pick<TicketLine, 'name' | 'queue' | 'shape' | 'launcher'>, ids: readonly AttemptId[]): void {
+    if (this.#isClosed) return
+    const { held } = this.#line(line)
+    for (const id of ids) held.add(id)
+  }
+
   /** Answers everybody who waits, with nothing, and puts the tickets at hand back into their queues. */
   async close(): Promise<void> {
     if (this.#isClosed) return
@@ -177,11 +185,7 @@ export class ClaimBroker {
       const { launcher, queue, shape } = sweep
       const name = queueName(queue, shape, launcher)
       wanted.add(name)
-      let line = this.#lines.get(name)
-      if (line === undefined) {
-        line = newTicketLine({ name, queue, shape, launcher })
-        this.#lines.set(name, line)
-      }
+      const line = this.#line({ name, queue, shape, launcher })
       line.mayHaveTickets = true
       retryHeld(line)
     }
@@ -189,6 +193,12 @@ export class ClaimBroker {
       if (wanted.has(line.name)) this.#serve(line)
       else if (!line.isTaking && line.ready.length === 0) this.#drop(line)
     }
+  }
+
+  #line(given: Pick<TicketLine, 'name' | 'queue' | 'shape' | 'launcher'>): TicketLine {
+    const line = this.#lines.get(given.name) ?? newTicketLine(given)
+    this.#lines.set(given.name, line)
+    return line
   }
 
   #drop(line: TicketLine): void {

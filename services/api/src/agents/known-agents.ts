@@ -1,3 +1,4 @@
+import { SweepError } from '@sweep/spec/errors'
 import type { AgentId } from '@sweep/spec/ids'
 import { type AgentRecord, getAgent } from '@sweep/store/agents'
 import type { Database } from '@sweep/store/database'
@@ -36,8 +37,19 @@ export class KnownAgents {
     return record
   }
 
+  /** @throws SweepError `not-found` */
+  async need(id: AgentId): Promise<AgentRecord> {
+    const agent = await this.get(id)
+    if (agent === undefined) throw noAgent(id)
+    return agent
+  }
+
   close(): void {
     this.#unsubscribe()
     this.#kept.clear()
   }
+}
+
+export function noAgent(id: AgentId): SweepError {
+  return new SweepError('not-found', `there is no agent ${id}`, { hint: 'List them with `sweep agent ls`.' })
 }

@@ -40,7 +40,10 @@ export interface Served {
 }
 
 /** Whether an agent may have what is in a line, if there is room. */
-export function serves(agent: Served, { queue, launcher, shape }: TicketLine): boolean {
+export function serves(
+  agent: Served,
+  { queue, launcher, shape }: Pick<TicketLine, 'queue' | 'launcher' | 'shape'>,
+): boolean {
   return agent.queues.includes(queue) && agent.launchers.includes(launcher) && hasLabels(agent.labels, shape.requires)
 }
 

@@ -1,7 +1,7 @@
 import type { AgentId } from '@sweep/spec/ids'
+import { type FreeRoom, howManyFit, takeRoom } from '@sweep/spec/room'
 import type { Shape } from '@sweep/spec/wire/agent-protocol'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
-import { type FreeRoom, howManyFit, takeRoom } from './room.ts'
 import { type Served, serves, type TicketLine } from './ticket-line.ts'
 
 export interface ClaimRequest extends Served {

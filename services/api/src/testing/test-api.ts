@@ -61,10 +61,11 @@ export interface TestApi {
   close(): Promise<void>
 }
 
-export async function testApi(settings: Partial<ApiSettings> = {}): Promise<TestApi> {
+/** @param redisUrl where tickets go; into its own database when absent */
+export async function testApi(settings: Partial<ApiSettings> = {}, redisUrl?: string): Promise<TestApi> {
   const own = await testDatabase()
   const { database } = own
-  const queue = openTicketQueue({ databaseUrl: own.url })
+  const queue = openTicketQueue(redisUrl === undefined ? { databaseUrl: own.url } : { redisUrl })
   const token = async (role: 'viewer' | 'operator' | 'admin') =>
     (await createToken(database, randomBytes, { kind: 'user', name: role, role })).text
   const tokens = {

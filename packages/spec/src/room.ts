@@ -1,5 +1,5 @@
-import { chooseSlots, countSlotsFor } from '@sweep/spec/placement'
-import type { Room, Shape, Slot } from '@sweep/spec/wire/agent-protocol'
+import { chooseSlots, countSlotsFor } from './placement.ts'
+import type { Room, Shape, Slot } from './wire/agent-protocol.ts'
 
 /** What an agent has left: which of its slots, and the rest as in `Room`. */
 export interface FreeRoom {

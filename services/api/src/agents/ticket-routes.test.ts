@@ -1,0 +1,116 @@
+import { AttemptId } from '@sweep/spec/ids'
+import { ClaimReply, QueueAccess } from '@sweep/spec/wire/agent-protocol'
+import { getAttempt } from '@sweep/store/attempt-record'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { readSettings } from '../settings.ts'
+import { newPool } from '../testing/agent-calls.ts'
+import {
+  createTestSweep,
+  registerTestAgent,
+  SWEEP_YAML,
+  type TestAgent,
+  type TestApi,
+  TestController,
+  testApi,
+} from '../testing/test-api.ts'
+
+const REDIS_URL = 'redis://agents:secret@redis.test:6379'
+let api: TestApi
+let controller: TestController
+beforeAll(async () => {
+  api = await testApi({ agentRedisUrl: REDIS_URL })
+  controller = new TestController(api)
+})
+afterAll(() => api.close())
+
+const access = async (who: TestAgent, of = api) =>
+  QueueAccess.parse((await of.call('POST', `/agents/${who.id}/queue-access`, { token: who.token })).body)
+
+const take = (who: TestAgent, attempts: readonly string[], token = who.token) =>
+  api.call('POST', `/agents/${who.id}/claim-tickets`, { token, body: { attempts } })
+
+test('an agent is told the queues of its own pools that it can serve', async () => {
+  const [own, others] = [await newPool(api), await newPool(api)]
+  for (const more of [
+    'resources: {cpus: 2}',
+    'requires: {labels: {zone: b}}',
+    'launcher: docker\ncontainer: {image: a}',
+  ])
+    await createTestSweep(api, `${SWEEP_YAML}queue: ${own.queue}\n${more}\n`)
+  await createTestSweep(api, `${SWEEP_YAML}queue: ${others.queue}\nresources: {cpus: 3}\n`)
+  expect(await access(own.agent)).toEqual({
+    redisUrl: REDIS_URL,
+    queues: [
+      { name: `sweep-${own.queue}-any`, shape: {} },
+      { name: `sweep-${own.queue}-c2`, shape: { cpus: 2 } },
+    ],
+  })
+})
+
+test('without SWEEP_AGENT_REDIS_URL no agent is let in', async () => {
+  const closed = await testApi()
+  try {
+    expect(await access(await registerTestAgent(closed), closed)).toEqual({ queues: [] })
+  } finally {
+    await closed.close()
+  }
+})
+
+test('an address for agents is refused where the server has no Redis itself', () => {
+  const env = { DATABASE_URL: 'postgres://db/sweep', SWEEP_AGENT_REDIS_URL: REDIS_URL }
+  expect(() => readSettings(env, '1.2.3')).toThrow(/a Redis that this server does not use/)
+  expect(readSettings({ ...env, REDIS_URL: 'redis://redis:6379' }, '1.2.3').agentRedisUrl).toBe(REDIS_URL)
+})
+
+test('exactly the attempts that are named are claimed, each once', async () => {
+  const { agent, sweepId } = await newPool(api)
+  const [first = '', second = ''] = await controller.issue(sweepId, 2)
+  const claim = async () => ClaimReply.parse((await take(agent, [second])).body).assignments
+  expect((await claim()).map((one) => [one.attemptId, one.epoch])).toEqual([[second, 1]])
+  expect(await claim()).toEqual([])
+  expect(await getAttempt(api.database, AttemptId.parse(first))).toMatchObject({ state: 'queued' })
+})
+
+test('attempts of a pool that the agent does not serve are refused, with all that came along', async () => {
+  const [own, others] = [await newPool(api), await newPool(api)]
+  const [mine = ''] = await controller.issue(own.sweepId, 1)
+  const [theirs = ''] = await controller.issue(others.sweepId, 1)
+  expect(await take(own.agent, [mine, theirs])).toMatchObject({ status: 403, body: { code: 'forbidden' } })
+  expect(ClaimReply.parse((await take(others.agent, [theirs])).body).assignments).toHaveLength(1)
+  expect(ClaimReply.parse((await take(own.agent, [mine])).body).assignments).toHaveLength(1)
+})
+
+test('attempts that need a label or a launcher which the agent lacks are refused', async () => {
+  const { agent, queue } = await newPool(api)
+  for (const more of ['requires: {labels: {zone: b}}', 'launcher: docker\ncontainer: {image: a}']) {
+    const sweepId = await createTestSweep(api, `${SWEEP_YAML}queue: ${queue}\n${more}\n`)
+    expect((await take(agent, await controller.issue(sweepId, 1))).status).toBe(403)
+  }
+})
+
+test("an agent's tickets are claimed with its own token alone", async () => {
+  const [own, others] = [await newPool(api), await newPool(api)]
+  const ids = await controller.issue(own.sweepId, 1)
+  expect((await take(own.agent, ids, others.agent.token)).status).toBe(403)
+  expect((await take(own.agent, ids, api.tokens.join)).status).toBe(403)
+})
+
+test('attempts of a sweep that is not there are gone', async () => {
+  const { agent } = await newPool(api)
+  expect((await take(agent, ['0123456789-1-1'])).body).toEqual({ assignments: [] })
+})
+
+test('an agent is told of a new queue as soon as the first ticket is there', async () => {
+  const { agent, queue } = await newPool(api)
+  const response = await fetch(`${api.api.url}/api/v1/agents/${agent.id}/stream`, {
+    headers: { authorization: `Bearer ${agent.token}` },
+  })
+  const sweepId = await createTestSweep(api, `${SWEEP_YAML}queue: ${queue}\nresources: {cpus: 1.5}\n`)
+  await controller.issue(sweepId, 1)
+  let text = ''
+  for await (const chunk of response.body ?? []) {
+    text += Buffer.from(chunk).toString()
+    if (text.includes('event: queues') && text.endsWith('\n\n')) break
+  }
+  expect(text).toContain(`{"name":"sweep-${queue}-c1.5","shape":{"cpus":1.5}}`)
+})
