@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
 import { Pod } from '@sweep/launchers/kubernetes/objects'
-import type { ArtifactList, MetricSeries } from '@sweep/spec/wire/api'
+import type { ArtifactList, LogPage, MetricSeries } from '@sweep/spec/wire/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
 import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../support/cluster.ts'
@@ -254,6 +254,41 @@ sweep.log_artifact("train.py")
     const { artifacts } = await server.call<ArtifactList>('GET', `/sweeps/${id}/trials/1/artifacts`)
     const sizes = Object.fromEntries(artifacts.map(({ path, sizeBytes }) => [path, sizeBytes]))
     expect(sizes).toEqual({ 'deep/left': 13, 'train.py': program.length })
+    await nothingLeft()
+  }, 240_000)
+
+  test('a pod deleted by hand is followed by one that goes on from its checkpoint, without a volume', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
+    const program = `
+import sweep, time
+ck = sweep.restore()
+first = int((ck.path / "state").read_text()) + 1 if ck else 1
+print("begins at", first, flush=True)
+for step in range(first, 41):
+    with sweep.checkpoint(step) as path:
+        (path / "state").write_text(str(step))
+    sweep.report(step, val_loss=1 / step)
+    time.sleep(0.2)
+`
+    writeFileSync(join(folder, 'train.py'), program)
+    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}\ngrace_period: 1s`
+    const search = 'method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {min: 0.0, max: 1.0}}'
+    const run = `program: train.py\nbudget: {trials: 1}\ncode: snapshot\nlauncher: kubernetes\n${pod}`
+    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
+    const { stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], {
+      env: await server.environment(),
+    })
+    rmSync(folder, { recursive: true })
+    const id = stdout.trim()
+    await waitFor(async () => (await stepsOf(id, 1).catch(() => [])).length > 10)
+    const deleted = ['delete', 'pods', '-l', `sweep-hpo/sweep=${id}`, '--wait=false', '--grace-period=0', '--force']
+    await cluster.kubectl('-n', namespace, ...deleted)
+    expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
+    const { attemptList } = await getTrial(server, id, 1)
+    expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
+    const { text } = await server.call<LogPage>('GET', `/sweeps/${id}/trials/1/logs?attempt=2`)
+    expect(Number(/begins at (\d+)/.exec(text)?.[1])).toBeGreaterThan(8)
+    expect(new Set(await stepsOf(id, 1))).toEqual(new Set(numbers(40)))
     await nothingLeft()
   }, 240_000)
 

@@ -25,6 +25,7 @@ import { checkpointCopy } from '@sweep/store/checkpoints'
 import { freeRuns } from '@sweep/store/free-runs'
 import { claimsThatAreOver } from '@sweep/store/leftovers'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
+import type { SweepDefinition } from '@sweep/store/sweeps'
 import { sweepDefinition } from '@sweep/store/sweeps'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
@@ -248,11 +249,13 @@ async function assign(
   if (gone.aborted) giveBackUnsent()
   else gone.addEventListener('abort', giveBackUnsent, { once: true })
   try {
-    const areKept = await keepsCheckpoints(agentId, context)
+    const othersMayGoOn = await hasOthers(agentId, context)
     const assignments = claimed.map(async (one) => {
       const { sweepId, trial } = one
       const restore = one.restore === null ? undefined : await checkpointCopy(database, sweepId, trial, one.restore)
-      return assignmentOf(one, await sweepDefinition(database, sweepId), { restore, areKept }, attemptTokens)
+      const sweep = await sweepDefinition(database, sweepId)
+      const areKept = keepsCheckpoints(sweep.document, othersMayGoOn, context)
+      return assignmentOf(one, sweep, { restore, areKept }, attemptTokens)
     })
     return { assignments: await Promise.all(assignments) }
   } catch (error) {
@@ -261,10 +264,22 @@ async function assign(
   }
 }
 
-/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
-async function keepsCheckpoints(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
+/** Whether copies of the checkpoints of an attempt are to be made. */
+function keepsCheckpoints(
+  { kubernetes, launcher }: SweepDefinition['document'],
+  othersMayGoOn: boolean,
+  { settings }: ApiContext,
+): boolean {
   const { checkpoints } = settings.objects
   if (checkpoints !== 'auto') return checkpoints === 'always'
+  // What is in a pod goes with it, whoever runs the next one.
+  const goesWithItsPod = launcher === 'kubernetes' && kubernetes?.checkpoints === undefined
+  return goesWithItsPod || othersMayGoOn
+}
+
+/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
+async function hasOthers(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
+  if (settings.objects.checkpoints !== 'auto') return false
   const agent = await knownAgents.get(agentId)
   return agent?.host !== hostname() || hasOtherAgents(database, agentId)
 }
