@@ -540,6 +540,14 @@ def _given_checkpoint(given: str) -> Optional[Tuple[int, str]]:
     return several[-1] if several else None
 
 
+def _fetched_checkpoint(run_dir: str) -> Optional[Tuple[int, str]]:
+    """In a pod, where what the one before it has saved went with it: the copy on the server."""
+    from sweep_tracking.checkpoints import fetch
+
+    folder = fetch(os.path.join(run_dir, "restored"))
+    return _given_checkpoint(folder) if folder else None
+
+
 def restore() -> Optional[Checkpoint]:
     """Where to go on from, whatever the cause: a retry, a preemption, a pause. None: from the beginning.
 
@@ -557,7 +565,9 @@ def restore() -> Optional[Checkpoint]:
                 found = _given_checkpoint(given)
             except (OSError, ValueError):
                 pass
-            if found is None:
+            if found is None and os.environ.get("SWEEP_CHECKPOINT_COPIES"):
+                found = _fetched_checkpoint(run_dir)
+            elif found is None:
                 _warn("restore", f"{given} is not a complete checkpoint.")
         own = _checkpoints(_checkpoint_folder())
         if found is None and own and run_dir:
@@ -673,10 +683,8 @@ class _Saving:
         if fd >= 0:
             os.fsync(fd)
             os.close(fd)
-        if _here().prints and os.environ.get("SWEEP_CHECKPOINTS"):  # elsewhere it goes with the pod
-            import json
-
-            _here().tell("checkpoint", json.dumps({"step": self.step, "path": os.path.abspath(final)}))
+        if _here().prints:
+            _saved_in_pod(self.step, os.path.abspath(final))
         decision = _here().decision
         if decision.save:
             _here().decision = Decision(decision.stop, decision.reason, decision.detail)
@@ -686,6 +694,25 @@ class _Saving:
             os.unlink(os.path.join(path, _MARKER))  # first: half a checkpoint must not look whole
             shutil.rmtree(path, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _tell_checkpoint(step: int, path: str) -> None:
+    import json
+
+    _here().tell("checkpoint", json.dumps({"step": step, "path": path}))
+
+
+def _saved_in_pod(step: int, path: str) -> None:
+    """A checkpoint of a pod is told of where others can have it: on a volume, or once a copy of it is on the server."""
+    if os.environ.get("SWEEP_CHECKPOINT_COPIES"):
+        try:
+            from sweep_tracking.checkpoints import copy
+        except ImportError as error:
+            _warn("copies", f"checkpoints go with this pod: {error}")
+            return
+        copy(step, path, _tell_checkpoint)
+    elif os.environ.get("SWEEP_CHECKPOINTS"):
+        _tell_checkpoint(step, path)
 
 
 def _save_beside(folder: str) -> None:
@@ -881,11 +908,19 @@ def _params(defaults: Dict[str, Any]) -> Params:
 # --- the end ----------------------------------------------------------------------------------------------------------
 
 
-def _upload_artifacts(pid: int) -> None:
-    """Where no agent sees this disk, what lies in `artifacts/` goes with the pod unless it is uploaded from here."""
+def _upload_left(pid: int) -> None:
+    """Where no agent sees this disk, what lies there goes with the pod unless it is uploaded from here."""
+    if os.getpid() != pid or info.rank != 0:
+        return
+    try:
+        checkpoints = sys.modules.get("sweep_tracking.checkpoints")
+        if checkpoints is not None:  # first what the next attempt waits for
+            checkpoints.finish()
+    except Exception as error:
+        _warn("copies", f"the last checkpoint may not be on the server: {type(error).__name__}: {error}")
     folder = os.path.join(os.environ.get("SWEEP_RUN_DIR") or ".", "artifacts")
     try:
-        if os.getpid() != pid or info.rank != 0 or not os.path.isdir(folder) or not os.listdir(folder):
+        if not os.path.isdir(folder) or not os.listdir(folder):
             return
         from sweep_tracking.artifacts import upload_left
 
@@ -897,4 +932,4 @@ def _upload_artifacts(pid: int) -> None:
 if os.environ.get("SWEEP_REPORT") == "stdout":
     import atexit
 
-    atexit.register(_upload_artifacts, os.getpid())
+    atexit.register(_upload_left, os.getpid())

@@ -5,12 +5,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
 import { Pod } from '@sweep/launchers/kubernetes/objects'
-import type { ArtifactList, MetricSeries } from '@sweep/spec/wire/api'
+import type { ArtifactList, LogPage, MetricSeries } from '@sweep/spec/wire/api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { TestAgent } from '../support/agent.ts'
 import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../support/cluster.ts'
 import { expectConsistent } from '../support/consistent.ts'
 import { BUSYBOX, docker, PYTHON } from '../support/docker.ts'
+import { postgresOf, querySql } from '../support/postgres-of.ts'
 import { ROOT, sweep, TestServer, waitFor } from '../support/server.ts'
 import { allFacts, allTrials, createSweep, finished, getTrial } from '../support/sweeps.ts'
 
@@ -254,6 +255,71 @@ sweep.log_artifact("train.py")
     const { artifacts } = await server.call<ArtifactList>('GET', `/sweeps/${id}/trials/1/artifacts`)
     const sizes = Object.fromEntries(artifacts.map(({ path, sizeBytes }) => [path, sizeBytes]))
     expect(sizes).toEqual({ 'deep/left': 13, 'train.py': program.length })
+    await nothingLeft()
+  }, 240_000)
+
+  /** Trains 27 steps, each of which it saves, in pods that have no volume; says at which it begins. */
+  async function savingSweep(more: string): Promise<string> {
+    const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
+    const program = `
+import sweep, time
+p = sweep.params(x=0.5)
+ck = sweep.restore()
+first = int((ck.path / "state").read_text()) + 1 if ck else 1
+print("begins at", first, flush=True)
+for step in range(first, 28):
+    with sweep.checkpoint(step) as path:
+        (path / "state").write_text(str(step))
+    if sweep.report(step, val_loss=p.x / step, wait=5 if step in (1, 3, 9) else 0):
+        break
+    time.sleep(0.2)
+`
+    writeFileSync(join(folder, 'train.py'), program)
+    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
+    const search = 'method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {min: 0.5, max: 1.5}}'
+    const run = `program: train.py\ncode: snapshot\nlauncher: kubernetes\n${pod}\n${more}`
+    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
+    const env = await server.environment()
+    const { stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], { env })
+    rmSync(folder, { recursive: true })
+    return stdout.trim()
+  }
+
+  async function beginOf(id: string, trial: number, attempt: number): Promise<number> {
+    const { text } = await server.call<LogPage>('GET', `/sweeps/${id}/trials/${trial}/logs?attempt=${attempt}`)
+    return Number(/begins at (\d+)/.exec(text)?.[1])
+  }
+
+  test('a pod deleted by hand is followed by one that goes on from its checkpoint, without a volume', async () => {
+    const id = await savingSweep('budget: {trials: 1}')
+    const newest = `select coalesce((checkpoint ->> 'step')::int, 0) as step from trials where sweep_id = $1`
+    const database = await postgresOf(server)
+    const stepSaved = async (): Promise<number> => (await querySql(database, newest, [id])).rows[0]?.step ?? 0
+    await waitFor(async () => (await stepSaved()) >= 4)
+    const saved = await stepSaved()
+    const deleted = ['delete', 'pods', '-l', `sweep-hpo/sweep=${id}`, '--wait=false', '--grace-period=0', '--force']
+    await cluster.kubectl('-n', namespace, ...deleted)
+    expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
+    const { attemptList } = await getTrial(server, id, 1)
+    expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
+    const begun = await beginOf(id, 1, 2)
+    expect(begun).toBeGreaterThan(saved)
+    expect(await stepsOf(id, 1)).toEqual(numbers(27).slice(begun - 1))
+    await expectConsistent(server, [id])
+    await nothingLeft()
+  }, 240_000)
+
+  test('trials that wait at a rung go on from there in another pod, without a volume', async () => {
+    const early = 'early_terminate: {type: asha, mode: promote, max_resource: 27}'
+    const id = await savingSweep(`${early}\nbudget: {trials: 4}\ngrace_period: 60s`)
+    const { best } = await finished(server, id)
+    const { attemptList } = await getTrial(server, id, best?.trial ?? 0)
+    expect(attemptList.length).toBeGreaterThan(1)
+    for (const { cause, number } of attemptList.slice(0, -1)) {
+      expect(cause).toBe('paused')
+      expect([2, 4, 10]).toContain(await beginOf(id, best?.trial ?? 0, number + 1))
+    }
+    await expectConsistent(server, [id])
     await nothingLeft()
   }, 240_000)
 

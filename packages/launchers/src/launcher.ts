@@ -28,6 +28,8 @@ export interface LaunchSpec {
   readonly runFolder: string
   /** Folder of the checkpoint to go on from, on this host. */
   readonly restore?: string | undefined
+  /** Copies of its checkpoints are wanted; a program that no agent sees makes them itself. */
+  readonly keepsCheckpoints?: boolean | undefined
   /** Folder of `sweep.py`; undefined where it was not found. */
   readonly sdkFolder: string | undefined
   /** Devices bound to the attempt; none when it is to see none, undefined when nothing is known of GPUs. */

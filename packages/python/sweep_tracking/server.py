@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import socket
-from typing import IO, Any, Dict, Mapping, Optional, Union
+from typing import IO, Any, Dict, Iterable, Iterator, Mapping, Optional, Union
 
 _TIMEOUT_S = 15.0  # without a byte from the other side
 
@@ -107,22 +108,15 @@ def call(
     server: Server,
     method: str,
     path: str,
-    body: Union[None, Mapping[str, Any], IO[bytes]] = None,
+    body: Union[None, Mapping[str, Any], IO[bytes], Iterable[bytes]] = None,
     query: Optional[Mapping[str, str]] = None,
     length: Optional[int] = None,
 ) -> Any:
-    """The reply's JSON. `body` is JSON, or a file whose `length` bytes are sent as they are read.
+    """The reply's JSON. `body` is JSON, or a file or an iterable whose `length` bytes are sent as they are read.
 
     Raises Refused, Unreachable; and OSError only when the file can't be read.
     """
-    import http.client
-    import urllib.error
-    import urllib.parse
-    import urllib.request
-
     headers: Dict[str, str] = {"accept": "application/json"}
-    if server.token:
-        headers["authorization"] = f"Bearer {server.token}"
     data: Any = None
     if length is not None:
         data = body
@@ -130,22 +124,49 @@ def call(
     elif body is not None:
         data = json.dumps(body, allow_nan=False).encode()
         headers["content-type"] = "application/json"
+    with _asked(server, method, path, headers, data, query) as reply:
+        text = reply.read()
+    try:
+        return json.loads(text) if text else None
+    except ValueError as error:
+        raise Unreachable(f"what answers at {server.url} is not a sweep server") from error
+
+
+@contextlib.contextmanager
+def download(server: Server, path: str) -> Iterator[IO[bytes]]:
+    """The bytes of a reply, as they come. Raises as `call` does, also when they stop coming."""
+    with _asked(server, "GET", path, {}) as reply:
+        yield reply
+
+
+@contextlib.contextmanager
+def _asked(
+    server: Server,
+    method: str,
+    path: str,
+    headers: Dict[str, str],
+    data: Any = None,
+    query: Optional[Mapping[str, str]] = None,
+) -> Iterator[Any]:
+    import http.client
+    import urllib.error
+    import urllib.parse
+    import urllib.request
+
+    if server.token:
+        headers["authorization"] = f"Bearer {server.token}"
     address = f"{server.url}/api/v1{path}"
     if query:
         address += "?" + urllib.parse.urlencode(query)
     try:
         request = urllib.request.Request(address, data=data, headers=headers, method=method)
         with _open(request) as reply:
-            text = reply.read()
+            yield reply
     except urllib.error.HTTPError as error:
         with error:
             raise _refusal(error) from None
     except (urllib.error.URLError, http.client.HTTPException, socket.timeout, ConnectionError, ValueError) as error:
         raise Unreachable(str(getattr(error, "reason", error) or type(error).__name__)) from error
-    try:
-        return json.loads(text) if text else None
-    except ValueError as error:
-        raise Unreachable(f"what answers at {server.url} is not a sweep server") from error
 
 
 def _refusal(error: Any) -> Exception:

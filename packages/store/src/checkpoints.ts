@@ -3,7 +3,7 @@ import type { KeepCheckpoint, Kept } from '@sweep/spec/wire/agent-protocol'
 import type { Database, Queryable } from './database.ts'
 import { plainText } from './json-text.ts'
 import { holdObject, objectName } from './objects.ts'
-import type { Checkpoint } from './trial-record.ts'
+import { Checkpoint } from './trial-record.ts'
 
 const OWNED = {
   name: 'attempt-of-agent',
@@ -64,21 +64,49 @@ const COPY = {
            from checkpoints c join objects o on o.sha256 = c.sha256
            join trials t on t.sweep_id = $1 and t.number = $2
           where c.sweep_id = $1 and (c.trial = t.number or c.trial = t.parent) and c.step <= $3
-          order by (c.path = $4) desc, (c.trial = t.number) desc, c.created_at desc limit 1`,
+          order by (c.path = $4) desc, (c.trial = t.number) desc, c.created_at desc limit $5`,
 }
 
 /**
- * What there is in the object store of the checkpoint that a trial is to go on from: a copy of it, or of an older one
- * where the host was lost before it was copied.
+ * What there is in the object store of the checkpoint that a trial is to go on from: a copy of it first, then of older
+ * ones, which are all there is where the host was lost before it was copied.
  */
-export async function checkpointCopy(
+async function checkpointCopies(
   database: Queryable,
   sweepId: SweepId,
   trial: number,
   { step, path }: Checkpoint,
+  most: number,
+): Promise<CheckpointCopy[]> {
+  const { rows } = await database.query<CheckpointCopy>(COPY, [sweepId, trial, step, path, most])
+  return rows
+}
+
+/** The best of these. */
+export async function checkpointCopy(
+  database: Queryable,
+  sweepId: SweepId,
+  trial: number,
+  checkpoint: Checkpoint,
 ): Promise<CheckpointCopy | undefined> {
-  const { rows } = await database.query<CheckpointCopy>(COPY, [sweepId, trial, step, path])
-  return rows[0]
+  return (await checkpointCopies(database, sweepId, trial, checkpoint, 1))[0]
+}
+
+const RESTORE = {
+  name: 'attempt-restore',
+  text: 'select sweep_id as "sweepId", trial, restore from attempts where id = $1 and restore is not null',
+}
+
+/** The same for an attempt that was claimed with a checkpoint to go on from, the best first; none for any other. */
+export async function restoreCopies(
+  database: Queryable,
+  attemptId: AttemptId,
+  most: number,
+): Promise<CheckpointCopy[]> {
+  const { rows } = await database.query<{ sweepId: SweepId; trial: number; restore: unknown }>(RESTORE, [attemptId])
+  const [found] = rows
+  if (found === undefined) return []
+  return checkpointCopies(database, found.sweepId, found.trial, Checkpoint.parse(found.restore), most)
 }
 
 /**

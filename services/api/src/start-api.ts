@@ -16,6 +16,7 @@ import { HeartbeatLine } from './agents/heartbeat-line.ts'
 import { IngestLine } from './agents/ingest-line.ts'
 import { KnownAgents } from './agents/known-agents.ts'
 import { addArtifactRoutes } from './artifacts/artifact-routes.ts'
+import { addAttemptCheckpointRoutes } from './artifacts/attempt-checkpoint-routes.ts'
 import { addAccessControl } from './auth/access.ts'
 import { AttemptTokens } from './auth/attempt-tokens.ts'
 import { Authenticator, isLoopback } from './auth/authenticator.ts'
@@ -200,6 +201,7 @@ export async function buildApi(
       addAgentRoutes(routes, context)
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
+      addAttemptCheckpointRoutes(routes, context)
       addTrackingRoutes(routes, context)
       addModelRoutes(routes, context)
       addModelVersionRoutes(routes, context)

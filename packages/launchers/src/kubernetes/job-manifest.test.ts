@@ -105,6 +105,19 @@ test('the program finds its run folder, its parameters and the SDK in the pod', 
   expect((template['volumes'] as Any[]).map(({ name }) => name)).toEqual(['sweep-files', 'sweep-run'])
 })
 
+test('where copies of checkpoints are wanted, and no volume keeps them, the program is told so if it reaches the server', () => {
+  const told = (keepsCheckpoints: boolean, url: string, checkpoints?: string) => {
+    const env = { ...SPEC.env, SWEEP_URL: url }
+    const { container } = made({ env, keepsCheckpoints }, checkpoints === undefined ? {} : { checkpoints })
+    const { SWEEP_CHECKPOINTS: folder, SWEEP_CHECKPOINT_COPIES: copies } = variables(container)
+    return [folder, copies]
+  }
+  expect(told(true, 'http://sweep-api:4600')).toEqual(['/sweep/run/checkpoints/abcdefghjk-12-1', '1'])
+  expect(told(true, 'http://sweep-api:4600', '/volume')).toEqual(['/volume/abcdefghjk-12-1', undefined])
+  expect(told(true, 'http://127.0.0.1:4600')).toEqual([undefined, undefined])
+  expect(told(false, 'http://sweep-api:4600')).toEqual([undefined, undefined])
+})
+
 test('the secret is owned by its Job, and holds what must not be in the pod’s own text', () => {
   const secret = secretManifest(
     SPEC,

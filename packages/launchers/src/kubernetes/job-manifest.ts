@@ -263,9 +263,7 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
     // Lines of JSON on the output are understood as well, for programs that append to this file by themselves.
     SWEEP_METRICS: '/dev/stdout',
     SWEEP_REPORT: 'stdout',
-    ...(pod.checkpoints === undefined
-      ? {}
-      : { SWEEP_CHECKPOINTS: `${pod.checkpoints.replace(/\/+$/, '')}/${spec.id}` }),
+    ...checkpointVariables(spec, pod, isNear),
     // Some images show all GPUs of their node unless they are told not to.
     ...(spec.gpus?.length === 0 ? { CUDA_VISIBLE_DEVICES: '', NVIDIA_VISIBLE_DEVICES: 'void' } : {}),
   }
@@ -275,6 +273,13 @@ function environment(spec: LaunchSpec, pod: KubernetesPod, template: Manifest[],
     ...Object.entries(values).map(([name, value]) => ({ name, value: verbatim(value) })),
     ...tokens,
   ]
+}
+
+/** Where checkpoints go; in a folder of its attempt, so that the path says which one is meant. */
+function checkpointVariables(spec: LaunchSpec, pod: KubernetesPod, isNear: boolean): Record<string, string> {
+  if (pod.checkpoints !== undefined) return { SWEEP_CHECKPOINTS: `${pod.checkpoints.replace(/\/+$/, '')}/${spec.id}` }
+  if (spec.keepsCheckpoints !== true || isNear) return {}
+  return { SWEEP_CHECKPOINTS: `${POD_RUN_FOLDER}/checkpoints/${spec.id}`, SWEEP_CHECKPOINT_COPIES: '1' }
 }
 
 /** `resources` of the sweep as requests and limits; what the template says of one stands. */

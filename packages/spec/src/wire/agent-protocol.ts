@@ -249,6 +249,19 @@ export const KeepCheckpoint = z.strictObject({
 })
 export type KeepCheckpoint = z.infer<typeof KeepCheckpoint>
 
+/** `PUT /attempts/:id/checkpoints/:step`, by a program whose disk no agent sees; the body is the archive. */
+export const CheckpointUpload = z.strictObject({
+  sha256: Sha256,
+  /** What it is told by as well. */
+  path: z.string().min(1).max(4000),
+})
+
+/** `GET /attempts/:id/restore`: what the attempt may go on from, the best first. */
+export const RestoreCopies = z.strictObject({
+  copies: z.array(z.strictObject({ step: z.int(), sha256: Sha256, sizeBytes: z.int().min(0) })),
+})
+export type RestoreCopies = z.infer<typeof RestoreCopies>
+
 /** `fenced`: the attempt is somebody else's. `missing`: the object store does not have the bytes; put them again. */
 export const Kept = z.strictObject({ result: z.enum(['kept', 'fenced', 'missing']) })
 export type Kept = z.infer<typeof Kept>

@@ -79,11 +79,11 @@ export class AttemptRun implements Reporting {
     this.#slots = new SlotHold(held, context.slots, context.onFree)
     this.#log = context.log.child({ attemptId: assignment.attemptId })
     this.#folder = new RunFolder(context.home.runFolder(assignment.attemptId))
-    const { attemptId, epoch, keepsCheckpoints } = assignment
+    const { attemptId, epoch } = assignment
     this.reports = new RunReports(assignment, this.#folder, {
       isResumed,
       log: context.log,
-      ...(keepsCheckpoints === true
+      ...(this.#copiesCheckpoints
         ? { onCheckpoint: (saved) => context.uploads.checkpoint({ attemptId, epoch }, saved) }
         : {}),
     })
@@ -359,8 +359,8 @@ export class AttemptRun implements Reporting {
   /** Waits a while for what the program left to be stored, so that it is there when its end is told. */
   async #uploaded(cause: Cause): Promise<void> {
     const { times, uploads, uploadsUntil } = this.#context
-    const { attemptId, epoch, keepsCheckpoints } = this.assignment
-    const checkpoint = keepsCheckpoints === true ? this.#folder.newestCheckpoint() : undefined
+    const { attemptId, epoch } = this.assignment
+    const checkpoint = this.#copiesCheckpoints ? this.#folder.newestCheckpoint() : undefined
     const uploading = uploads.end({ attemptId, epoch }, { checkpoint, artifacts: this.#folder.artifacts })
     if (uploading === undefined) return
     this.#isUploading = true
@@ -374,6 +374,11 @@ export class AttemptRun implements Reporting {
     // What is written in the run folder reaches nobody elsewhere.
     const readsControl = isTold && this.reports.usesMetricsFile && this.#launcher?.isRemote !== true
     this.#signals.plan(stopPlan(reason, readsControl, graceMs))
+  }
+
+  /** What a program elsewhere has saved can't be read here: it makes the copies itself. */
+  get #copiesCheckpoints(): boolean {
+    return this.#assignment.keepsCheckpoints === true && this.#launcher?.isRemote !== true
   }
 
   get #launcher(): Launcher | undefined {

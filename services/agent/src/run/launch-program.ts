@@ -114,6 +114,7 @@ export async function launchProgram(
       params: config,
       runFolder: folder.path,
       restore: assignment.restore,
+      keepsCheckpoints: assignment.keepsCheckpoints,
       sdkFolder,
       container,
       kubernetes,

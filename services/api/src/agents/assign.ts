@@ -5,7 +5,7 @@ import { hasOtherAgents } from '@sweep/store/agents'
 import type { ClaimedAttempt } from '@sweep/store/attempts'
 import { checkpointCopy } from '@sweep/store/checkpoints'
 import { type Ingested, ingestReports } from '@sweep/store/reports'
-import { sweepDefinition } from '@sweep/store/sweeps'
+import { type SweepDefinition, sweepDefinition } from '@sweep/store/sweeps'
 import type { FastifyReply } from 'fastify'
 import type { ApiContext } from '../context.ts'
 import type { Notifier } from '../events/notifier.ts'
@@ -31,11 +31,13 @@ export async function assign(
   if (gone.aborted) giveBackUnsent()
   else gone.addEventListener('abort', giveBackUnsent, { once: true })
   try {
-    const areKept = await keepsCheckpoints(agentId, context)
+    const othersMayGoOn = await hasOthers(agentId, context)
     const assignments = claimed.map(async (one) => {
       const { sweepId, trial } = one
       const restore = one.restore === null ? undefined : await checkpointCopy(database, sweepId, trial, one.restore)
-      return assignmentOf(one, await sweepDefinition(database, sweepId), { restore, areKept }, attemptTokens)
+      const sweep = await sweepDefinition(database, sweepId)
+      const areKept = keepsCheckpoints(sweep.document, othersMayGoOn, context)
+      return assignmentOf(one, sweep, { restore, areKept }, attemptTokens)
     })
     return { assignments: await Promise.all(assignments) }
   } catch (error) {
@@ -44,10 +46,22 @@ export async function assign(
   }
 }
 
-/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
-async function keepsCheckpoints(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
+/** Whether copies of the checkpoints of an attempt are to be made. */
+function keepsCheckpoints(
+  { kubernetes, launcher }: SweepDefinition['document'],
+  othersMayGoOn: boolean,
+  { settings }: ApiContext,
+): boolean {
   const { checkpoints } = settings.objects
   if (checkpoints !== 'auto') return checkpoints === 'always'
+  // What is in a pod goes with it, whoever runs the next one.
+  const goesWithItsPod = launcher === 'kubernetes' && kubernetes?.checkpoints === undefined
+  return goesWithItsPod || othersMayGoOn
+}
+
+/** An agent that is alone, and on the host of the server, can always read what it wrote itself. */
+async function hasOthers(agentId: AgentId, { database, knownAgents, settings }: ApiContext): Promise<boolean> {
+  if (settings.objects.checkpoints !== 'auto') return false
   const agent = await knownAgents.get(agentId)
   return agent?.host !== hostname() || hasOtherAgents(database, agentId)
 }

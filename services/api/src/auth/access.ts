@@ -47,6 +47,8 @@ function isAllowed(principal: Principal, access: Access, request: FastifyRequest
       return hasRole(principal, access)
     case 'agent':
       return principal.kind === 'agent' && principal.agentId === parameter(request, 'id')
+    case 'attempt':
+      return principal.kind === 'trial' && principal.attemptId === parameter(request, 'id')
     case 'join':
       return principal.kind === 'join' || principal.kind === 'agent' || hasRole(principal, 'operator')
     case 'trial':
@@ -99,6 +101,8 @@ function describe(access: Exclude<Access, 'public'>): string {
       return `the token of a user who is at least ${access}`
     case 'agent':
       return 'the token of this very agent'
+    case 'attempt':
+      return 'the token of this very attempt'
     case 'join':
       return 'a token that agents may join with'
     case 'trial':

@@ -8,7 +8,7 @@ export type App = FastifyInstance<RawServerDefault, IncomingMessage, ServerRespo
 
 /**
  * Who may call a route. Every route says so; one that does not is refused when the server starts.
- * `agent` lets in the agent named by `:id` and nobody else; `join` lets in join tokens, agents and operators;
+ * `agent` lets in the agent named by `:id` and nobody else, `attempt` the program of the running attempt so named; `join` lets in join tokens, agents and operators;
  * `trial` lets in viewers and the token of the very trial named by `:id` and `:number`; `download` viewers and agents;
  * `upload` operators and agents; `nest` operators and trials, of which the route itself finds out below which run they are;
  * `run` viewers and the token of the trial whose run, or a run below it, `:id` names, `log` operators and that
@@ -21,6 +21,7 @@ export type Access =
   | 'operator'
   | 'admin'
   | 'agent'
+  | 'attempt'
   | 'join'
   | 'trial'
   | 'download'

@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Readable, Transform } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
+import { finished, pipeline } from 'node:stream/promises'
 import { putContent } from '@sweep/objects/content'
 import { SweepError } from '@sweep/spec/errors'
 import { finishObject, reserveObject, storedBytes } from '@sweep/store/objects'
@@ -35,11 +35,17 @@ export async function storeUpload(
   try {
     return sha256 === undefined ? await storeUnnamed(body, context) : await storeBytes(sha256, body, context)
   } catch (error) {
-    // What is still on its way is let pass: a client that is cut off while it sends never reads why.
-    reply.header('connection', 'close')
-    request.raw.resume()
+    await letPass(request, reply)
     throw error
   }
+}
+
+/** Before a body is refused, what is still on its way: a client that is cut off while it sends never reads why. */
+export async function letPass({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  reply.header('connection', 'close')
+  if (raw.destroyed || raw.complete) return
+  raw.resume()
+  await finished(raw, { writable: false }).catch(() => undefined)
 }
 
 export async function storeBytes(sha256: string, source: Readable, context: ApiContext): Promise<StoredBytes> {

@@ -7,6 +7,7 @@ import { type TicketQueue, ticketsFor } from '@sweep/queue/ticket-queue'
 import { type AgentId, AttemptId, SweepId } from '@sweep/spec/ids'
 import { AgentRegistered, type RegisterAgent } from '@sweep/spec/wire/agent-protocol'
 import { SweepCreated } from '@sweep/spec/wire/api'
+import { queuedWithoutTicket } from '@sweep/store/attempts'
 import type { Database } from '@sweep/store/database'
 import { notify } from '@sweep/store/listen'
 import { acquireSweeps } from '@sweep/store/ownership'
@@ -152,6 +153,14 @@ export class TestController {
     await queue.add(ticketsFor(created))
     await notify(database, 'attempts_queued', [...new Set(created.map(({ queueName }) => queueName))])
     return created.map(({ attemptId }) => AttemptId.parse(attemptId))
+  }
+
+  /** Makes tickets of attempts that have none, such as those that follow one that was lost. */
+  async reconcile(): Promise<void> {
+    const { database, queue } = this.#test
+    const waiting = await queuedWithoutTicket(database, 0)
+    await queue.add(ticketsFor(waiting))
+    await notify(database, 'attempts_queued', [...new Set(waiting.map(({ queueName }) => queueName))])
   }
 }
 

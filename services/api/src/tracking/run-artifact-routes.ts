@@ -28,7 +28,7 @@ import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { sendObject } from '../objects/object-routes.ts'
-import { storeUpload } from '../objects/store-upload.ts'
+import { letPass, storeUpload } from '../objects/store-upload.ts'
 import { RunPath } from './run-routes.ts'
 
 const ListQuery = z.strictObject({
@@ -119,9 +119,8 @@ export function addRunArtifactRoutes(app: App, context: ApiContext): void {
         // Before gigabytes are sent for nothing.
         await database
           .tx((tx) => lockRun(tx, id))
-          .catch((error: unknown) => {
-            reply.header('connection', 'close')
-            request.raw.resume()
+          .catch(async (error: unknown) => {
+            await letPass(request, reply)
             throw error
           })
         const stored = await storeUpload(request, reply, sha256, context)
