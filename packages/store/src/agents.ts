@@ -133,6 +133,15 @@ export async function hasOtherAgents(database: Queryable, id: AgentId): Promise<
   return rows[0]?.has === true
 }
 
+/** Agents that are not gone. */
+export async function agentsAtWork(database: Queryable): Promise<readonly AgentId[]> {
+  const { rows } = await database.query<{ id: AgentId }>({
+    name: 'agents-at-work',
+    text: `select id from agents where state <> 'gone'`,
+  })
+  return rows.map(({ id }) => id)
+}
+
 export async function getAgent(database: Queryable, id: AgentId): Promise<AgentRecord | undefined> {
   const { rows } = await database.query<AgentRow>(`select ${COLUMNS} from agents g where g.id = $1`, [id])
   return rows[0] && agentRecord(rows[0])

@@ -6,6 +6,7 @@ import type { Database } from '@sweep/store/database'
 import type { Logger } from 'pino'
 import type { AgentQueues } from './agents/agent-queues.ts'
 import type { AgentStreams } from './agents/agent-streams.ts'
+import type { AgentUsers } from './agents/agent-users.ts'
 import type { ClaimBroker } from './agents/claim-broker.ts'
 import type { HeartbeatLine } from './agents/heartbeat-line.ts'
 import type { IngestLine } from './agents/ingest-line.ts'
@@ -40,6 +41,8 @@ export interface ApiContext extends ApiDependencies {
   readonly heartbeatLine: HeartbeatLine
   readonly knownAgents: KnownAgents
   readonly agentQueues: AgentQueues
+  /** Absent where agents have no users of their own in Redis. */
+  readonly agentUsers: AgentUsers | undefined
   readonly agentStreams: AgentStreams
   readonly authenticator: Authenticator
   readonly attemptTokens: AttemptTokens

@@ -25,7 +25,12 @@ export interface ApiSettings {
   /** Time for a request to arrive whole; replies may take as long as they like, as long polls and streams do. */
   readonly requestTimeoutMs: number
   readonly version: string
-  /** Redis as agents reach it, for those that take tickets themselves; none does when absent. */
+  /** Redis of the tickets; in Postgres when absent. */
+  readonly redisUrl?: string | undefined
+  /**
+   * Redis as agents reach it, for those that take tickets themselves; none does when absent. Without a user in it each
+   * gets one of its own.
+   */
   readonly agentRedisUrl?: string | undefined
   /** Whether webhooks may go to addresses that are not on the public internet. */
   readonly privateWebhooks?: boolean
@@ -39,7 +44,6 @@ export interface ApiSettings {
 /** The environment of the service when it runs on its own. */
 export interface ApiEnvironment extends ApiSettings {
   readonly databaseUrl: string
-  readonly redisUrl: string | undefined
   readonly monitor: MonitorSettings | undefined
   /** An admin token to begin with, where nobody can make one yet. */
   readonly token: string | undefined

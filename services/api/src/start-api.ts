@@ -11,6 +11,7 @@ import { createJsonSchemaTransform, type ZodTypeProvider } from 'fastify-type-pr
 import { AgentQueues } from './agents/agent-queues.ts'
 import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
+import { openAgentUsers } from './agents/agent-users.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
 import { HeartbeatLine } from './agents/heartbeat-line.ts'
 import { IngestLine } from './agents/ingest-line.ts'
@@ -114,6 +115,7 @@ export async function buildApi(
   const janitor = new ObjectJanitor({ database, objects, settings: settings.objects, log })
   const ingestLine = new IngestLine(database)
   const agentQueues = new AgentQueues(database)
+  const agentUsers = await openAgentUsers(settings, dependencies)
   const mayTake = settings.agentRedisUrl !== undefined
   const context: ApiContext = {
     ...dependencies,
@@ -134,7 +136,11 @@ export async function buildApi(
     }),
     knownAgents: new KnownAgents(database, hub),
     agentQueues,
-    agentStreams: new AgentStreams(database, hub, mayTake ? agentQueues : undefined, log),
+    agentUsers,
+    agentStreams: new AgentStreams({
+      ...{ database, hub, log, users: agentUsers },
+      queues: mayTake ? agentQueues : undefined,
+    }),
     authenticator: new Authenticator({ ...dependencies, attemptTokens, settings }),
   }
   await hub.open(database, log)
@@ -217,6 +223,7 @@ export async function buildApi(
     context.knownAgents.close()
     await context.broker.close()
     context.agentStreams.close()
+    context.agentUsers?.close()
   })
   app.addHook('onClose', async () => {
     await courier.close()

@@ -6,6 +6,7 @@ import type { Logger } from 'pino'
 import type { EventHub } from '../events/event-hub.ts'
 import type { SseStream } from '../events/sse.ts'
 import type { AgentQueues } from './agent-queues.ts'
+import type { AgentUsers } from './agent-users.ts'
 
 interface Open {
   readonly stream: SseStream
@@ -15,18 +16,29 @@ interface Open {
   queues: string
 }
 
+export interface AgentStreamsOptions {
+  readonly database: Database
+  readonly hub: EventHub
+  /** What agents are told of; absent where they take no tickets themselves. */
+  readonly queues: AgentQueues | undefined
+  /** Who they are in Redis, where each has a user of its own. */
+  readonly users: AgentUsers | undefined
+  readonly log: Logger
+}
+
 /** Pushes decisions to the agents as soon as they are stored. What is lost on the way comes with the next heartbeat. */
 export class AgentStreams {
   readonly #database: Database
   readonly #queues: AgentQueues | undefined
+  readonly #users: AgentUsers | undefined
   readonly #log: Logger
   readonly #open = new Map<AgentId, Set<Open>>()
   readonly #unsubscribe: readonly (() => void)[]
 
-  /** @param queues what agents are told of; absent where they take no tickets themselves */
-  constructor(database: Database, hub: EventHub, queues: AgentQueues | undefined, log: Logger) {
+  constructor({ database, hub, queues, users, log }: AgentStreamsOptions) {
     this.#database = database
     this.#queues = queues
+    this.#users = users
     this.#log = log
     this.#unsubscribe = [
       hub.on('attempt_stop', (agentId) => this.#onChange(agentId, (id) => this.#tellStops(id))),
@@ -85,10 +97,14 @@ export class AgentStreams {
       const agent = await getAgent(this.#database, agentId)
       if (agent === undefined) continue
       const data = { type: 'queues', queues: book.of(agent) } as const
-      const names = data.queues.map((queue) => queue.name).join()
+      const names = data.queues.map((queue) => queue.name)
+      const key = names.join()
+      if ([...streams].every((open) => open.queues === key)) continue
+      // Before it hears of them: what it may not reach would look to it like a Redis that is away.
+      await this.#users?.addressFor(agentId, names)
       for (const open of streams) {
-        if (open.queues === names) continue
-        open.queues = names
+        if (open.queues === key) continue
+        open.queues = key
         open.stream.send([{ event: data.type, data }])
       }
     }

@@ -1,7 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { AttemptId } from '@sweep/spec/ids'
 import { ClaimReply, QueueAccess } from '@sweep/spec/wire/agent-protocol'
 import { getAttempt } from '@sweep/store/attempt-record'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Redis } from 'ioredis'
+import pino from 'pino'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { hasRedis, TestRedis, WITHOUT_REDIS } from '../../../../test/support/redis.ts'
 import { readSettings } from '../settings.ts'
 import { newPool } from '../testing/agent-calls.ts'
 import {
@@ -13,6 +17,7 @@ import {
   TestController,
   testApi,
 } from '../testing/test-api.ts'
+import { AgentUsers } from './agent-users.ts'
 
 const REDIS_URL = 'redis://agents:secret@redis.test:6379'
 let api: TestApi
@@ -113,4 +118,88 @@ test('an agent is told of a new queue as soon as the first ticket is there', asy
     if (text.includes('event: queues') && text.endsWith('\n\n')) break
   }
   expect(text).toContain(`{"name":"sweep-${queue}-c1.5","shape":{"cpus":1.5}}`)
+})
+
+const redisIsHere = hasRedis()
+describe.skipIf(!redisIsHere)(`users of Redis for agents${redisIsHere ? '' : ` (${WITHOUT_REDIS})`}`, () => {
+  let redis: TestRedis
+  let own: TestApi
+  beforeAll(async () => {
+    redis = await TestRedis.start({ appendOnly: false })
+    own = await testApi({ agentRedisUrl: redis.url, redisUrl: redis.url }, redis.url)
+  })
+  afterAll(async () => {
+    await own.close()
+    await redis.remove()
+  })
+
+  const as = async <T>(url: string, work: (client: Redis) => Promise<T>): Promise<T> => {
+    const client = new Redis(url, { maxRetriesPerRequest: 0 })
+    client.on('error', () => {})
+    try {
+      return await work(client)
+    } finally {
+      client.disconnect()
+    }
+  }
+
+  test('each is one of its own, who reaches the queues of the agent and no others', async () => {
+    const [mine, others] = [await newPool(own), await newPool(own)]
+    // One whose name begins with that of mine.
+    const longer = await registerTestAgent(own, { queues: [`${mine.queue}-b`] })
+    const [{ redisUrl = '', queues }, other] = [await access(mine.agent, own), await access(others.agent, own)]
+    expect(new URL(redisUrl).username).toContain(mine.agent.id)
+    expect(other.redisUrl).not.toBe(redisUrl)
+    expect((await access(mine.agent, own)).redisUrl).toBe(redisUrl)
+    const key = (name = '') => `sweep:${name}:wait`
+    await as(redisUrl, async (client) => {
+      expect(await client.llen(key(queues[0]?.name))).toBe(0)
+      const strange = [other.queues[0]?.name, (await access(longer, own)).queues[0]?.name]
+      for (const name of strange) await expect(client.llen(key(name))).rejects.toThrow(/NOPERM/)
+      const script = 'return redis.call("llen", ARGV[1])'
+      await expect(client.eval(script, 0, key(strange[0]))).rejects.toThrow(/can't access at least one of the keys/)
+      for (const command of [['flushall'], ['keys', '*'], ['scan', '0'], ['acl', 'list'], ['config', 'get', '*']]) {
+        await expect(client.call(command[0] ?? '', ...command.slice(1))).rejects.toThrow(/NOPERM/)
+      }
+    })
+  })
+
+  test('a new queue is open to the agent when it hears of it', async () => {
+    const { agent, queue } = await newPool(own)
+    const { redisUrl = '' } = await access(agent, own)
+    const response = await fetch(`${own.api.url}/api/v1/agents/${agent.id}/stream`, {
+      headers: { authorization: `Bearer ${agent.token}` },
+    })
+    const sweepId = await createTestSweep(own, `${SWEEP_YAML}queue: ${queue}\nresources: {cpus: 2}\n`)
+    await new TestController(own).issue(sweepId, 1)
+    let text = ''
+    for await (const chunk of response.body ?? []) {
+      text += Buffer.from(chunk).toString()
+      if (text.includes(`sweep-${queue}-c2`)) break
+    }
+    expect(await as(redisUrl, (client) => client.llen(`sweep:sweep-${queue}-c2:wait`))).toBeGreaterThanOrEqual(0)
+  })
+
+  test('one whose agent is gone is gone too', async () => {
+    const [stays, goes] = [await newPool(own), await newPool(own)]
+    const [kept, old] = [await access(stays.agent, own), await access(goes.agent, own)]
+    await own.database.query(`update agents set state = 'gone' where id = $1`, [goes.agent.id])
+    const { database } = own
+    const common = { database, redisUrl: redis.url, agentRedisUrl: redis.url, log: pino({ level: 'silent' }) }
+    const users = await AgentUsers.load(common, randomBytes)
+    await users.removeOld()
+    users.close()
+    expect(await as(kept.redisUrl ?? '', (client) => client.ping())).toBe('PONG')
+    await expect(as(old.redisUrl ?? '', (client) => client.ping())).rejects.toThrow()
+  })
+
+  test('where no user can be made agents claim over HTTP', async () => {
+    const { agent } = await newPool(own)
+    await redis.kill()
+    try {
+      expect(await access(agent, own)).toEqual({ queues: [] })
+    } finally {
+      await redis.start()
+    }
+  })
 })

@@ -17,7 +17,7 @@ type Line = Pick<TicketLine, 'name' | 'queue' | 'shape' | 'launcher'>
 
 /** For agents that take tickets out of Redis themselves. What a ticket is worth, the claim decides, as for all others. */
 export function addTicketRoutes(app: App, context: ApiContext): void {
-  const { agentQueues, broker, database, ingestLine, knownAgents, settings } = context
+  const { agentQueues, agentUsers, broker, database, ingestLine, knownAgents, settings } = context
 
   app.post(
     '/agents/:id/queue-access',
@@ -33,7 +33,13 @@ export function addTicketRoutes(app: App, context: ApiContext): void {
       const agent = await knownAgents.need(request.params.id)
       if (settings.agentRedisUrl === undefined) return { queues: [] }
       await agentQueues.read()
-      return { redisUrl: settings.agentRedisUrl, queues: agentQueues.of(agent) }
+      const queues = agentQueues.of(agent)
+      if (agentUsers === undefined) return { redisUrl: settings.agentRedisUrl, queues }
+      const redisUrl = await agentUsers.addressFor(
+        agent.id,
+        queues.map(({ name }) => name),
+      )
+      return redisUrl === undefined ? { queues: [] } : { redisUrl, queues }
     },
   )
 

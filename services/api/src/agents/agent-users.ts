@@ -1,0 +1,124 @@
+import { createHmac } from 'node:crypto'
+import type { RandomBytes } from '@sweep/spec/clock'
+import type { AgentId } from '@sweep/spec/ids'
+import { agentsAtWork } from '@sweep/store/agents'
+import type { Database } from '@sweep/store/database'
+import { settingOrInitial } from '@sweep/store/settings'
+import { Redis } from 'ioredis'
+import type { Logger } from 'pino'
+import type { ApiDependencies } from '../context.ts'
+import type { ApiSettings } from '../settings.ts'
+
+const USER = 'sweep-agent-'
+const LOOK_EVERY_MS = 60_000
+const COMMAND_MS = 2000
+const LONGEST_RETRY_MS = 1000
+
+/** What BullMQ needs, on the keys that are named besides; nothing that tells of other keys, or reaches them. */
+const RIGHTS = [
+  'resetchannels',
+  '+@all',
+  '-@admin',
+  '-@dangerous',
+  '+info',
+  '-scan',
+  '-randomkey',
+  '-dbsize',
+  '-swapdb',
+]
+
+export interface AgentUsersOptions {
+  readonly database: Database
+  /** Redis as this server reaches it, as a user who may make users. */
+  readonly redisUrl: string
+  /** Redis as agents reach it, without a user. */
+  readonly agentRedisUrl: string
+  readonly log: Logger
+}
+
+/** Where agents take tickets, unless all of them go by the user that is named in their address. */
+export async function openAgentUsers(
+  { agentRedisUrl, redisUrl }: Pick<ApiSettings, 'agentRedisUrl' | 'redisUrl'>,
+  { database, log, randomBytes }: Pick<ApiDependencies, 'database' | 'log' | 'randomBytes'>,
+): Promise<AgentUsers | undefined> {
+  if (agentRedisUrl === undefined || redisUrl === undefined) return undefined
+  const { username, password } = new URL(agentRedisUrl)
+  if (username !== '' || password !== '') return undefined
+  return AgentUsers.load({ database, redisUrl, agentRedisUrl, log }, randomBytes)
+}
+
+/**
+ * A user of Redis (ACL) for every agent that takes tickets itself, who reaches the queues of this agent and nothing else,
+ * and is gone soon after the agent.
+ */
+export class AgentUsers {
+  readonly #options: AgentUsersOptions
+  readonly #key: Buffer
+  readonly #redis: Redis
+  readonly #timer: NodeJS.Timeout
+
+  private constructor(options: AgentUsersOptions, key: Buffer) {
+    this.#options = options
+    this.#key = key
+    this.#redis = new Redis(options.redisUrl, {
+      lazyConnect: true,
+      maxRetriesPerRequest: 0,
+      commandTimeout: COMMAND_MS,
+      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), LONGEST_RETRY_MS),
+    })
+    // What goes wrong is thrown by the call.
+    this.#redis.on('error', () => {})
+    this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS)
+    this.#timer.unref()
+  }
+
+  /** With the key of the passwords, which all services of one database share; the first one to start makes it. */
+  static async load(options: AgentUsersOptions, randomBytes: RandomBytes): Promise<AgentUsers> {
+    const fresh = Buffer.from(randomBytes(32)).toString('hex')
+    const key = String(await settingOrInitial(options.database, 'agent-user-key', fresh))
+    return new AgentUsers(options, Buffer.from(key, 'hex'))
+  }
+
+  /**
+   * The address for an agent, the same each time, so that connections outlive a change of its queues. Undefined where no
+   * user could be made: Redis is away, is older than 6, or does not let us.
+   * @param queueNames all that it may reach from now on
+   */
+  async addressFor(agentId: AgentId, queueNames: readonly string[]): Promise<string | undefined> {
+    const { agentRedisUrl, log } = this.#options
+    const url = new URL(agentRedisUrl)
+    url.username = `${USER}${agentId}`
+    url.password = createHmac('sha256', this.#key).update(agentId).digest('base64url')
+    const keys = queueNames.map((name) => `~sweep:${name}:*`)
+    try {
+      await this.#redis.call('ACL', 'SETUSER', url.username, 'reset', 'on', `>${url.password}`, ...RIGHTS, ...keys)
+      return url.href
+    } catch (error) {
+      log.warn({ err: error, agentId }, 'no user of Redis made for an agent, which claims over HTTP')
+      return undefined
+    }
+  }
+
+  /** Removes the users of agents that are gone, which also breaks their connections. */
+  async removeOld(): Promise<void> {
+    const users = (await this.#redis.call('ACL', 'USERS')) as string[]
+    const ours = users.filter((user) => user.startsWith(USER))
+    if (ours.length === 0) return
+    const atWork = new Set<string>(await agentsAtWork(this.#options.database))
+    const old = ours.filter((user) => !atWork.has(user.slice(USER.length)))
+    if (old.length > 0) await this.#redis.call('ACL', 'DELUSER', ...old)
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#redis.disconnect()
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.removeOld()
+    } catch (error) {
+      this.#options.log.debug({ err: error }, 'users of agents that are gone not looked for in Redis')
+    }
+  }
+}
