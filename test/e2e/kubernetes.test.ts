@@ -259,7 +259,7 @@ sweep.log_artifact("train.py")
   }, 240_000)
 
   /** Trains 27 steps, each of which it saves, in pods that have no volume; says at which it begins. */
-  async function savingSweep(more: string): Promise<string> {
+  async function savingSweep(values: readonly number[], more: string): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
     const program = `
 import sweep, time
@@ -276,7 +276,7 @@ for step in range(first, 28):
 `
     writeFileSync(join(folder, 'train.py'), program)
     const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
-    const search = 'method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {min: 0.5, max: 1.5}}'
+    const search = `method: grid\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {values: [${values}]}}`
     const run = `program: train.py\ncode: snapshot\nlauncher: kubernetes\n${pod}\n${more}`
     writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
     const env = await server.environment()
@@ -291,7 +291,7 @@ for step in range(first, 28):
   }
 
   test('a pod deleted by hand is followed by one that goes on from its checkpoint, without a volume', async () => {
-    const id = await savingSweep('budget: {trials: 1}')
+    const id = await savingSweep([0.5], 'budget: {trials: 1}')
     const newest = `select coalesce((checkpoint ->> 'step')::int, 0) as step from trials where sweep_id = $1`
     const database = await postgresOf(server)
     const stepSaved = async (): Promise<number> => (await querySql(database, newest, [id])).rows[0]?.step ?? 0
@@ -311,13 +311,16 @@ for step in range(first, 28):
 
   test('trials that wait at a rung go on from there in another pod, without a volume', async () => {
     const early = 'early_terminate: {type: asha, mode: promote, max_resource: 27}'
-    const id = await savingSweep(`${early}\nbudget: {trials: 4}\ngrace_period: 60s`)
+    // One after the other, the best one first: it comes to the rung alone, so it has to wait there for the others.
+    const values = [0.5, 1.5, 1.4, 1.3]
+    const id = await savingSweep(values, `${early}\nbudget: {trials: 4}\nparallelism: 1\ngrace_period: 60s`)
     const { best } = await finished(server, id)
-    const { attemptList } = await getTrial(server, id, best?.trial ?? 0)
+    expect(best?.trial).toBe(1)
+    const { attemptList } = await getTrial(server, id, 1)
     expect(attemptList.length).toBeGreaterThan(1)
     for (const { cause, number } of attemptList.slice(0, -1)) {
       expect(cause).toBe('paused')
-      expect([2, 4, 10]).toContain(await beginOf(id, best?.trial ?? 0, number + 1))
+      expect([2, 4, 10]).toContain(await beginOf(id, 1, number + 1))
     }
     await expectConsistent(server, [id])
     await nothingLeft()
