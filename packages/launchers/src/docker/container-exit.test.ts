@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { containerExit } from './container-exit.ts'
 
-const FACTS = { image: 'my/train:1', isOurs: false, endedWithEngine: false, lastLine: undefined }
+const FACTS = { image: 'my/train:1', isOurs: false, endedWithEngine: false, wasTold: false, lastLine: undefined }
 
 test.each([
   ['a plain end', 0, false, {}, { code: 0, signal: null, outOfMemory: false, failure: undefined }],
@@ -15,6 +15,7 @@ test.each([
   ['docker stop', 143, false, {}, { signal: 'SIGTERM', failure: { cause: 'node-fault' } }],
   ['docker kill', 137, false, {}, { signal: 'SIGKILL', failure: { cause: 'node-fault' } }],
   ['an engine that went', 0, false, { endedWithEngine: true }, { code: 0, failure: { cause: 'node-fault' } }],
+  ['somebody who told it to end', 0, false, { wasTold: true }, { code: 0, failure: { cause: 'node-fault' } }],
   ['127 of a shell', 127, false, { lastLine: 'sh: x: not found' }, { code: 127, failure: undefined }],
 ])('%s', (_name, ExitCode, OOMKilled, given, expected) => {
   expect({ failure: undefined, ...containerExit({ ExitCode, OOMKilled }, { ...FACTS, ...given }) }).toMatchObject(

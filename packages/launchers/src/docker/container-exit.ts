@@ -13,6 +13,8 @@ export interface ExitFacts {
   readonly isOurs: boolean
   /** The engine went away meanwhile, and takes its containers along when it does. */
   readonly endedWithEngine: boolean
+  /** It was sent a signal that ends programs, by the engine or through it, though not by us. */
+  readonly wasTold: boolean
   /** The last line that the container printed. */
   readonly lastLine: string | undefined
 }
@@ -30,6 +32,11 @@ export function containerExit({ ExitCode, OOMKilled }: EndedState, facts: ExitFa
       'node-fault',
       'The Docker engine was stopped or restarted, and took the container down with it.',
     )
+  }
+  // Also where the program has ended well then: it has not come to its end.
+  if (facts.wasTold) {
+    const by = 'docker stop, kill or rm, or because the Docker engine was stopped or restarted'
+    return failed(exit, 'node-fault', `The container was told to end from outside of sweep: by ${by}.`)
   }
   const [, program, reason] = INIT_FAILED.exec(facts.lastLine ?? '') ?? []
   if (program !== undefined && (ExitCode === 126 || ExitCode === 127)) {

@@ -119,6 +119,19 @@ describe.skipIf(!isHere)(isHere ? 'with an engine' : WITHOUT_DOCKER, () => {
     expect(containersWith(`sweep.attempt-id=${given.id}`)).toEqual([])
   })
 
+  test('a program that ends well because somebody stopped its container has not come to its end', async () => {
+    const argv = ['sh', '-c', 'trap "exit 0" TERM; echo ready; while :; do sleep 0.05; done']
+    const given = spec(argv)
+    const running = await startedBy(launcher, given)
+    await expect.poll(() => readFileSync(given.outputPath, 'utf8'), { timeout: 20_000 }).toContain('ready')
+    docker('stop', running.place.kind === 'container' ? running.place.id : '')
+    expect(await running.exited).toMatchObject({
+      code: 0,
+      failure: { cause: 'node-fault', message: expect.stringContaining('docker stop') },
+    })
+    await running.clear(0)
+  })
+
   test('a container that somebody removes ends the attempt, by a fault of the host', async () => {
     const running = await startedBy(launcher, spec(['sleep', '300']))
     docker('rm', '-f', running.place.kind === 'container' ? running.place.id : '')

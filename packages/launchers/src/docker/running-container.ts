@@ -8,6 +8,7 @@ import { containerExit, type EndedState, REMOVED } from './container-exit.ts'
 import { copyOutput } from './copy-output.ts'
 import { engineSays, isEngineAway, statusOf } from './engine-errors.ts'
 import { readStoredExit, storeExit } from './stored-exit.ts'
+import { wasToldToEnd } from './told-to-end.ts'
 
 /** Time between two tries while the engine does not answer. */
 const AGAIN_MS = 500
@@ -26,6 +27,7 @@ interface Ended {
   readonly state: EndedState
   readonly image: string
   readonly endedWithEngine: boolean
+  readonly wasTold: boolean
 }
 
 /** One attempt in a container, looked after from its start, or from its adoption, until it is removed. */
@@ -116,7 +118,9 @@ export class RunningContainer implements Running {
         if (!State.Running) {
           // Asked for once it is back: one that was restarted keeps its containers only when it is told to.
           const endedWithEngine = awaySince !== undefined && !(await this.#engine.info()).LiveRestoreEnabled
-          return { state: State, image: Config.Image, endedWithEngine }
+          // An engine that is being stopped tells its containers first, and of their ends while it still answers.
+          const wasTold = !this.#isOurs && !endedWithEngine && (await wasToldToEnd(this.#engine, this.place.id, State))
+          return { state: State, image: Config.Image, endedWithEngine, wasTold }
         }
         if (awaySince !== undefined) this.#progress('')
         awaySince = undefined
