@@ -4,24 +4,11 @@ import { MlflowCaller } from '../testing/test-mlflow.ts'
 
 let api: TestApi
 let user: MlflowCaller
-let viewer: MlflowCaller
 beforeAll(async () => {
   api = await testApi()
   user = new MlflowCaller(api, api.tokens.operator)
-  viewer = new MlflowCaller(api, api.tokens.viewer)
 })
 afterAll(() => api.close())
-
-let names = 0
-async function newExperiment(): Promise<string> {
-  names += 1
-  return (await user.ok(user.post('experiments/create', { name: `experiment ${names}` }))).experiment_id
-}
-
-async function newRun(fields: object = {}): Promise<string> {
-  const body = { experiment_id: '0', user_id: 'me', start_time: 1_700_000_000_123, tags: [], ...fields }
-  return (await user.ok(user.post('runs/create', body))).run.info.run_id
-}
 
 const run = async (id: string) => (await user.ok(user.get('runs/get', { run_id: id, run_uuid: id }))).run
 const history = async (id: string, key: string) =>
@@ -50,7 +37,7 @@ describe('experiments', () => {
   })
 
   test('are deleted by archiving, and take no runs until they are restored', async () => {
-    const id = await newExperiment()
+    const id = await user.newExperiment()
     await user.ok(user.post('experiments/delete', { experiment_id: id }))
     const { experiment } = await user.ok(user.get('experiments/get', { experiment_id: id }))
     expect(experiment.lifecycle_stage).toBe('deleted')
@@ -75,7 +62,7 @@ describe('experiments', () => {
   })
 
   test('are searched by name and tags, page by page, deleted ones only when asked for', async () => {
-    const prefix = `searched ${names}`
+    const prefix = 'searched'
     const ids: string[] = []
     for (const n of [1, 2, 3]) {
       const tags = [{ key: 'n', value: `${n}` }]
@@ -117,7 +104,7 @@ describe('experiments', () => {
 
 describe('runs', () => {
   test('are made with name, tags and time, and end with the status they are given', async () => {
-    const id = await newRun({
+    const id = await user.newRun({
       run_name: 'first',
       tags: [
         { key: 'mlflow.user', value: 'ann' },
@@ -153,8 +140,8 @@ describe('runs', () => {
   })
 
   test('have parents by the tag, and are found by it', async () => {
-    const parent = await newRun()
-    const child = await newRun({ tags: [{ key: 'mlflow.parentRunId', value: parent }] })
+    const parent = await user.newRun()
+    const child = await user.newRun({ tags: [{ key: 'mlflow.parentRunId', value: parent }] })
     const ours = await api.call('GET', `/runs/${child}`, { token: api.tokens.viewer })
     expect(ours.body).toMatchObject({ parentRunId: parent })
     const filter = `tags.mlflow.parentRunId = '${parent}'`
@@ -168,7 +155,7 @@ describe('runs', () => {
   })
 
   test('have params that are texts and never change', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const log = (key: string, value: unknown) => user.post('runs/log-parameter', { run_id: id, key, value })
     await user.ok(log('lr', '1e-05'))
     await user.ok(log('lr', '1e-05'))
@@ -193,7 +180,7 @@ describe('runs', () => {
   })
 
   test('have tags that are set and taken away', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     await user.ok(user.post('runs/set-tag', { run_id: id, key: 'a', value: 'x'.repeat(8000) }))
     await user.ok(user.post('runs/set-tag', { run_id: id, key: 'mlflow.runName', value: 'named' }))
     await user.ok(user.post('runs/delete-tag', { run_id: id, key: 'a' }))
@@ -203,8 +190,8 @@ describe('runs', () => {
   })
 
   test('that are deleted are hidden until they are restored, and take nothing meanwhile', async () => {
-    const experiment = await newExperiment()
-    const id = await newRun({ experiment_id: experiment })
+    const experiment = await user.newExperiment()
+    const id = await user.newRun({ experiment_id: experiment })
     await user.ok(user.post('runs/delete', { run_id: id }))
     expect((await run(id)).info.lifecycle_stage).toBe('deleted')
     const found = async (view: unknown) =>
@@ -217,7 +204,7 @@ describe('runs', () => {
   })
 
   test('keep the data sets and models that autologging notes of them, once', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const dataset = {
       dataset: { name: 'iris', digest: 'abc', source_type: 'local', source: '{}' },
       tags: [{ key: 'mlflow.data.context', value: 'train' }],
@@ -237,7 +224,7 @@ describe('runs', () => {
 
 describe('metrics', () => {
   test('come with steps and times, as numbers or texts, and NaN and infinities as texts', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const log = (key: string, value: unknown, step: unknown, timestamp: unknown) =>
       user.ok(user.post('runs/log-metric', { run_id: id, key, value, step, timestamp }))
     await log('loss', 0.5, 0, at)
@@ -259,7 +246,7 @@ describe('metrics', () => {
   })
 
   test('of a request that comes again are there once, and the same value later is another', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const batch = { run_id: id, metrics: [1, 2, 2].map((value) => ({ key: 'm', value, step: value, timestamp: at })) }
     // A client that heard nothing repeats itself, and the first may still be under way.
     await Promise.all(Array.from({ length: 8 }, () => user.ok(user.post('runs/log-batch', batch))))
@@ -269,7 +256,7 @@ describe('metrics', () => {
   })
 
   test('of 32 writers at once are all there', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const writer = async (n: number) => {
       for (let step = 0; step < 20; step += 1) {
         await user.ok(user.post('runs/log-metric', { run_id: id, key: `m${n % 4}`, value: n, step, timestamp: at + n }))
@@ -281,7 +268,7 @@ describe('metrics', () => {
   })
 
   test('have histories page by page', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const metrics = Array.from({ length: 25 }, (_, step) => ({ key: 'm', value: step, step, timestamp: at + step }))
     await user.ok(user.post('runs/log-batch', { run_id: id, metrics }))
     const steps: number[] = []
@@ -297,7 +284,7 @@ describe('metrics', () => {
   })
 
   test('are refused whole where one of a batch is wrong, or the batch is larger than MLflow allows', async () => {
-    const id = await newRun()
+    const id = await user.newRun()
     const metric = { key: 'm', value: 1, step: 1, timestamp: at }
     const many = (count: number, item: object) => Array.from({ length: count }, () => item)
     const param = (n: number) => ({ key: `p${n}`, value: 'v' })
@@ -330,10 +317,10 @@ describe('metrics', () => {
 
 describe('searches', () => {
   test("take MLflow's filters and orders, page by page, over several experiments", async () => {
-    const [a, b] = [await newExperiment(), await newExperiment()]
+    const [a, b] = [await user.newExperiment(), await user.newExperiment()]
     const ids: string[] = []
     for (const [n, experiment] of [a, a, b, b].entries()) {
-      const id = await newRun({ experiment_id: experiment, run_name: `run ${n}`, start_time: at + n })
+      const id = await user.newRun({ experiment_id: experiment, run_name: `run ${n}`, start_time: at + n })
       const params = [
         { key: 'lr', value: `${n / 10}` },
         { key: 'optimizer', value: n % 2 === 0 ? 'adam' : 'sgd' },
@@ -370,8 +357,8 @@ describe('searches', () => {
   })
 
   test('with an injection or nonsense in them are refused, and change nothing', async () => {
-    const experiment = await newExperiment()
-    await newRun({ experiment_id: experiment })
+    const experiment = await user.newExperiment()
+    await user.newRun({ experiment_id: experiment })
     const filters = [
       "params.x = 'y'; drop table runs",
       "tags.x = '' or 1 = 1",
@@ -397,212 +384,5 @@ describe('searches', () => {
     expect((await user.ok(user.post('runs/search', { experiment_ids: [experiment] }))).runs).toHaveLength(1)
     const unknown = await user.post('runs/search', { experiment_ids: ['zzzzzzzzzz'] })
     expect(unknown).toMatchObject({ status: 404, body: { error_code: 'RESOURCE_DOES_NOT_EXIST' } })
-  })
-})
-
-describe('callers', () => {
-  test('log in by token or by a password that is one, and readers only read', async () => {
-    const id = await newRun()
-    const send = (authorization: string | undefined) =>
-      user.send.call(
-        new MlflowCaller(api, undefined),
-        'GET',
-        `/api/2.0/mlflow/runs/get?run_id=${id}`,
-        undefined,
-        authorization === undefined ? {} : { authorization },
-      )
-    const basic = (text: string) => `Basic ${Buffer.from(text).toString('base64')}`
-    expect((await send(basic(`anybody:${api.tokens.viewer}`))).status).toBe(200)
-    expect((await send(`Bearer ${api.tokens.viewer}`)).status).toBe(200)
-    for (const wrong of [
-      undefined,
-      basic('anybody:swp_user_wrong'),
-      basic('nothing'),
-      'Basic !',
-      'Bearer swp_user_wrong',
-      'Digest x',
-    ]) {
-      const { status, body } = await send(wrong)
-      expect([status, body.error_code, wrong]).toEqual([401, 'UNAUTHENTICATED', wrong])
-    }
-    expect((await viewer.get('runs/get', { run_id: id })).status).toBe(200)
-    expect((await viewer.post('runs/search', { experiment_ids: ['0'] })).status).toBe(200)
-    const refused = await viewer.post('runs/set-tag', { run_id: id, key: 'k', value: 'v' })
-    expect(refused).toMatchObject({
-      status: 403,
-      body: { error_code: 'PERMISSION_DENIED', message: expect.any(String) },
-    })
-    // Elsewhere a password is none: a browser would send it by itself.
-    const ours = await api.call('GET', `/runs/${id}`, { headers: { authorization: basic(`x:${api.tokens.viewer}`) } })
-    expect(ours.status).toBe(401)
-  })
-
-  test('of a server that lets its own machine read may do that by POST too, and write nothing', async () => {
-    const own = await testApi({ anonymousRead: 'loopback' })
-    try {
-      const writer = new MlflowCaller(own, own.tokens.operator)
-      const { run } = await writer.ok(writer.post('runs/create', { experiment_id: '0' }))
-      const nobody = new MlflowCaller(own, undefined)
-      expect((await nobody.ok(nobody.post('runs/search', { experiment_ids: ['0'] }))).runs).toHaveLength(1)
-      expect((await nobody.post('runs/set-tag', { run_id: run.info.run_id, key: 'k', value: 'v' })).status).toBe(401)
-      const page = await nobody.send(
-        'POST',
-        '/api/2.0/mlflow/runs/search',
-        { experiment_ids: ['0'] },
-        { origin: 'http://evil.example' },
-      )
-      expect(page).toMatchObject({ status: 403, body: { error_code: 'PERMISSION_DENIED' } })
-    } finally {
-      await own.close()
-    }
-  })
-
-  test('of a server that lets its own machine log need no token for that, and for nothing else', async () => {
-    const own = await testApi({ anonymousMlflow: 'loopback' })
-    try {
-      const nobody = new MlflowCaller(own, undefined)
-      const { run } = await nobody.ok(nobody.post('runs/create', { experiment_id: '0' }))
-      await nobody.ok(nobody.post('runs/set-tag', { run_id: run.info.run_id, key: 'k', value: 'v' }))
-      await nobody.ok(nobody.get('runs/get', { run_id: run.info.run_id }))
-      const refused: Record<string, string>[] = [
-        { 'x-forwarded-for': '10.0.0.1' },
-        { authorization: 'Bearer swp_wrong' },
-      ]
-      for (const headers of refused) {
-        const reply = await nobody.send('POST', '/api/2.0/mlflow/runs/create', { experiment_id: '0' }, headers)
-        expect(reply.status).toBe(401)
-      }
-      expect((await own.call('POST', '/runs', { body: {} })).status).toBe(401)
-      expect((await own.call('GET', `/runs/${run.info.run_id}`)).status).toBe(401)
-    } finally {
-      await own.close()
-    }
-  })
-
-  test('hear what is not there in a form they understand, and are asked for no token by the probe', async () => {
-    const probe = await new MlflowCaller(api, undefined).send('GET', '/api/3.0/mlflow/server-info')
-    expect(probe).toMatchObject({ status: 200, body: { workspaces_enabled: false } })
-    for (const path of ['/api/2.0/mlflow/traces', '/api/3.0/mlflow/traces', '/ajax-api/2.0/mlflow/nothing']) {
-      const { status, body } = await user.send('POST', path, {})
-      expect([status, body.error_code]).toEqual([404, 'ENDPOINT_NOT_FOUND'])
-    }
-    const broken = await fetch(`${api.api.url}/api/2.0/mlflow/runs/create`, {
-      ...{
-        method: 'POST',
-        body: '{"a":',
-        headers: { 'content-type': 'application/json', authorization: `Bearer ${api.tokens.operator}` },
-      },
-    })
-    expect([broken.status, await broken.json()]).toEqual([
-      400,
-      expect.objectContaining({ error_code: 'INVALID_PARAMETER_VALUE' }),
-    ])
-    for (const id of ['a'.repeat(32), 'x/../y', "'; drop table runs; --", '🦊']) {
-      const { status, body } = await user.get('runs/get', { run_id: id })
-      expect([status, body.error_code]).toEqual([404, 'RESOURCE_DOES_NOT_EXIST'])
-    }
-    expect((await user.send('GET', '/api/2.0/mlflow/runs/get')).status).toBe(400)
-  })
-
-  test('who send nonsense hear that it is, wherever they send it', { timeout: 180_000 }, async () => {
-    const experiment = await newExperiment()
-    const id = await newRun({ experiment_id: experiment })
-    const posts = [
-      ...[
-        'create',
-        'update',
-        'delete',
-        'restore',
-        'log-parameter',
-        'log-metric',
-        'log-batch',
-        'set-tag',
-        'delete-tag',
-      ].map((call) => `runs/${call}`),
-      ...[
-        'runs/log-inputs',
-        'runs/outputs',
-        'runs/log-model',
-        'runs/search',
-        'experiments/search',
-        'experiments/create',
-      ],
-      ...[
-        'experiments/update',
-        'experiments/delete',
-        'experiments/set-experiment-tag',
-        'logged-models',
-        'logged-models/search',
-      ],
-    ]
-    const long = 'x'.repeat(10_000)
-    const values = [
-      null,
-      [],
-      'text',
-      7,
-      {},
-      { run_id: {} },
-      { run_id: [id] },
-      { run_id: long },
-      { experiment_id: long },
-    ]
-    const fields = [
-      'key',
-      'value',
-      'metrics',
-      'params',
-      'tags',
-      'name',
-      'filter',
-      'start_time',
-      'status',
-      'page_token',
-      'timestamp',
-    ]
-    const odd = [-1e300, long, { a: [] }, [[]], '\u0000', '\ud800', "'; --", true]
-    const more = fields.flatMap((field) =>
-      odd.map((value) => ({ run_id: id, experiment_id: experiment, [field]: value })),
-    )
-    const seen = new Set<number>()
-    for (const path of posts) {
-      for (const body of [...values, ...more]) {
-        const reply = await user.post(path, body as object)
-        expect([path, JSON.stringify(body).slice(0, 100), reply.status]).toEqual([
-          path,
-          expect.any(String),
-          expect.toSatisfy((code: number) => code < 500),
-        ])
-        if (reply.status !== 200) expect(reply.body.error_code).toMatch(/^[A-Z_]+$/)
-        seen.add(reply.status)
-      }
-    }
-    expect([...seen].sort()).toEqual([200, 400])
-    for (const call of [
-      'runs/get',
-      'experiments/get',
-      'experiments/get-by-name',
-      'metrics/get-history',
-      'artifacts/list',
-    ]) {
-      for (const value of [long, '\0', '🦊', '../..']) {
-        const query = { run_id: value, experiment_id: value, experiment_name: value, metric_key: value, path: value }
-        expect((await user.get(call, query)).status).toBeLessThan(500)
-      }
-    }
-    const models = [
-      'logged-models/%00',
-      'logged-models/%F0%9F',
-      'logged-models/m-1/artifacts/directories?artifact_directory_path=%00',
-    ]
-    for (const path of models) expect((await user.send('GET', `/api/2.0/mlflow/${path}`)).status).toBeLessThan(500)
-    const filter = "source_run_id = '\0'"
-    expect((await user.post('logged-models/search', { experiment_ids: [experiment], filter })).status).toBe(400)
-  })
-
-  test("of MLflow's page find the same under its own address", async () => {
-    const id = await newRun()
-    const page = new MlflowCaller(api, api.tokens.viewer, '/ajax-api/2.0/mlflow')
-    expect((await page.ok(page.get('runs/get', { run_id: id }))).run.info.run_id).toBe(id)
   })
 })

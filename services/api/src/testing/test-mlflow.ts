@@ -50,7 +50,21 @@ export class MlflowCaller {
     if (status !== 200) throw new Error(`${status} ${JSON.stringify(body)}`)
     return body
   }
+
+  /** The id of an experiment with a name of its own. */
+  async newExperiment(): Promise<string> {
+    experiments += 1
+    return (await this.ok(this.post('experiments/create', { name: `experiment ${experiments}` }))).experiment_id
+  }
+
+  /** The id of a run, of the default experiment where the fields name none. */
+  async newRun(fields: object = {}): Promise<string> {
+    const body = { experiment_id: '0', user_id: 'me', start_time: 1_700_000_000_123, tags: [], ...fields }
+    return (await this.ok(this.post('runs/create', body))).run.info.run_id
+  }
 }
+
+let experiments = 0
 
 export interface RunningTrial {
   readonly sweepId: SweepId
