@@ -144,7 +144,7 @@ class WaitingAgent {
     await this.#api.register({ ...about, version: '0' }, token, this.#closed.signal)
     const log = pino({ level: 'silent' })
     const steady = () => performance.now()
-    this.#sources = new WorkSources({ api: this.#api, claim: this.#claim, agentName: name, slots: SLOTS, steady, log })
+    this.#sources = new WorkSources({ api: this.#api, claim: this.#claim, owner: name, slots: SLOTS, steady, log })
     await this.#sources.open()
     void this.#ask(this.#sources)
   }

@@ -124,7 +124,7 @@ export class Agent implements AgentHandle {
     this.#reporter = new Reporter({ ...common, times, ride: (released) => this.#claims.ride(released) })
     this.#disk = new DiskWatch({ folder: home.path, log: this.#log, steady, onChange: () => this.#onDiskChange() })
     const { claim } = settings
-    this.#sources = new WorkSources({ ...common, claim, agentName: this.name, slots: slots.slots, steady })
+    this.#sources = new WorkSources({ ...common, claim, owner: home.id, slots: slots.slots, steady })
     this.#claims = new ClaimLoop({
       ...common,
       source: this.#sources,

@@ -129,7 +129,7 @@ export class SpooledRun implements TrackedRun {
 
   async logArtifact(path: string, options: ArtifactOptions = {}): Promise<void> {
     try {
-      await this.#logFiles(path, options)
+      if (!this.#refuseWhenOver()) await this.#logFiles(path, options)
     } catch (error) {
       this.#explain('logArtifact', error)
     }
@@ -156,7 +156,6 @@ export class SpooledRun implements TrackedRun {
   }
 
   async #logFiles(path: string, options: ArtifactOptions): Promise<void> {
-    if (this.#refuseWhenOver()) return
     const folder = this.#options.env['SWEEP_RUN_DIR']
     const seesAgent = this.isTrial && folder && this.#options.env['SWEEP_REPORT'] !== 'stdout'
     const agentFolder = seesAgent ? join(folder, 'artifacts') : undefined

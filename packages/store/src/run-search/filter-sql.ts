@@ -239,6 +239,8 @@ export function metricsOf(filter: Filter): string[] {
   return fieldsOf(filter).flatMap((field) => (field.kind === 'metric' ? [plainText(field.name)] : []))
 }
 
+const JOINED: ReadonlySet<AttributeName> = new Set(['name', 'experiment', 'project', 'sweep'])
+
 /**
  * Whether a filter asks for names that stand with experiments and projects. Postgres takes such conditions for likely, and
  * looks an experiment up for run after run in the hope that a page is full soon.
@@ -246,5 +248,3 @@ export function metricsOf(filter: Filter): string[] {
 export function asksJoined(filter: Filter): boolean {
   return fieldsOf(filter).some((field) => field.kind === 'attribute' && JOINED.has(field.name))
 }
-
-const JOINED: ReadonlySet<AttributeName> = new Set(['name', 'experiment', 'project', 'sweep'])

@@ -24,8 +24,8 @@ export interface QueueSourceOptions {
   readonly slots: readonly Slot[]
   readonly claimTickets: (attempts: readonly AttemptId[]) => Promise<ClaimReply>
   readonly steady: () => number
-  /** Part of the names of tickets that are put back, which must be nobody else's. */
-  readonly agentName: string
+  /** Part of the names of tickets that are put back, which must be no other agent's. */
+  readonly owner: string
   readonly log: Logger
 }
 
@@ -146,9 +146,9 @@ export class QueueSource implements WorkSource {
   }
 
   async #putBack(queue: AgentQueue, ids: readonly AttemptId[]): Promise<void> {
-    const { agentName, log, steady, tickets } = this.#options
+    const { owner, log, steady, tickets } = this.#options
     this.#putBacks += 1
-    const suffix = `.${agentName}.${Math.round(steady())}.${this.#putBacks}`
+    const suffix = `.${owner}.${Math.round(steady())}.${this.#putBacks}`
     try {
       await tickets.add(
         ticketsFor(

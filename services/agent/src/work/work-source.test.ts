@@ -5,7 +5,7 @@ import { newPool } from '../../../api/src/testing/agent-calls.ts'
 import { type TestAgent, type TestApi, TestController, testApi } from '../../../api/src/testing/test-api.ts'
 import { HttpClient } from '../server/http-client.ts'
 import { ServerApi } from '../server/server-api.ts'
-import { OFFER, workSourceContract } from './work-source.contract.ts'
+import { OFFER, workSourceContract } from './testing/work-source-contract.ts'
 import { WorkSources } from './work-sources.ts'
 
 const isHere = hasRedis()
@@ -36,7 +36,7 @@ describe.skipIf(!isHere)(isHere ? 'where work comes from' : `where work comes fr
     const slots = [{ index: 0 }, { index: 1 }]
     const log = pino({ level: 'info' }, { write: (line) => lines.push(line) })
     const steady = () => performance.now()
-    const sources = new WorkSources({ api: server, claim, agentName: agent.id, slots, steady, log })
+    const sources = new WorkSources({ api: server, claim, owner: agent.id, slots, steady, log })
     cleanups.push(() => {
       sources.close()
       http.close()

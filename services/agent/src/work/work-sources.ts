@@ -19,7 +19,7 @@ export interface WorkSourcesOptions {
   readonly api: ServerApi
   /** `http`: never from the queue, whatever the server offers. */
   readonly claim: 'auto' | 'http'
-  readonly agentName: string
+  readonly owner: string
   readonly slots: readonly Slot[]
   readonly steady: () => number
   readonly log: Logger
@@ -122,11 +122,11 @@ export class WorkSources implements WorkSource {
   #open(url: string, queues: readonly AgentQueue[]): Opened {
     if (this.#opened?.url === url) return this.#opened
     this.#drop()
-    const { agentName, api, log, slots, steady } = this.#options
+    const { owner, api, log, slots, steady } = this.#options
     const tickets = openTicketQueue({ redisUrl: url })
     const wait = new TicketWait(url)
     const claimTickets: ServerApi['claimTickets'] = (attempts) => api.claimTickets(attempts)
-    const source = new QueueSource({ tickets, wait, queues, slots, claimTickets, steady, agentName, log })
+    const source = new QueueSource({ tickets, wait, queues, slots, claimTickets, steady, owner, log })
     this.#opened = { url, tickets, wait, source }
     return this.#opened
   }

@@ -1,10 +1,10 @@
 import { createHmac } from 'node:crypto'
+import { type RedisConnection, redisConnection } from '@sweep/queue/redis-connection'
 import type { RandomBytes } from '@sweep/spec/clock'
 import type { AgentId } from '@sweep/spec/ids'
 import { agentsAtWork } from '@sweep/store/agents'
 import type { Database } from '@sweep/store/database'
 import { settingOrInitial } from '@sweep/store/settings'
-import { Redis } from 'ioredis'
 import type { Logger } from 'pino'
 import type { ApiDependencies } from '../context.ts'
 import type { ApiSettings } from '../settings.ts'
@@ -12,7 +12,6 @@ import type { ApiSettings } from '../settings.ts'
 const USER = 'sweep-agent-'
 const LOOK_EVERY_MS = 60_000
 const COMMAND_MS = 2000
-const LONGEST_RETRY_MS = 1000
 
 /** What BullMQ needs, on the keys that are named besides; nothing that tells of other keys, or reaches them. */
 const RIGHTS = [
@@ -54,20 +53,13 @@ export async function openAgentUsers(
 export class AgentUsers {
   readonly #options: AgentUsersOptions
   readonly #key: Buffer
-  readonly #redis: Redis
+  readonly #redis: RedisConnection
   readonly #timer: NodeJS.Timeout
 
   private constructor(options: AgentUsersOptions, key: Buffer) {
     this.#options = options
     this.#key = key
-    this.#redis = new Redis(options.redisUrl, {
-      lazyConnect: true,
-      maxRetriesPerRequest: 0,
-      commandTimeout: COMMAND_MS,
-      retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 5), LONGEST_RETRY_MS),
-    })
-    // What goes wrong is thrown by the call.
-    this.#redis.on('error', () => {})
+    this.#redis = redisConnection(options.redisUrl, COMMAND_MS)
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS)
     this.#timer.unref()
   }
@@ -91,7 +83,7 @@ export class AgentUsers {
     url.password = createHmac('sha256', this.#key).update(agentId).digest('base64url')
     const keys = queueNames.map((name) => `~sweep:${name}:*`)
     try {
-      await this.#redis.call('ACL', 'SETUSER', url.username, 'reset', 'on', `>${url.password}`, ...RIGHTS, ...keys)
+      await this.#acl('SETUSER', url.username, 'reset', 'on', `>${url.password}`, ...RIGHTS, ...keys)
       return url.href
     } catch (error) {
       log.warn({ err: error, agentId }, 'no user of Redis made for an agent, which claims over HTTP')
@@ -101,17 +93,22 @@ export class AgentUsers {
 
   /** Removes the users of agents that are gone, which also breaks their connections. */
   async removeOld(): Promise<void> {
-    const users = (await this.#redis.call('ACL', 'USERS')) as string[]
+    const users = (await this.#acl('USERS')) as string[]
     const ours = users.filter((user) => user.startsWith(USER))
     if (ours.length === 0) return
     const atWork = new Set<string>(await agentsAtWork(this.#options.database))
     const old = ours.filter((user) => !atWork.has(user.slice(USER.length)))
-    if (old.length > 0) await this.#redis.call('ACL', 'DELUSER', ...old)
+    if (old.length > 0) await this.#acl('DELUSER', ...old)
   }
 
   close(): void {
     clearInterval(this.#timer)
-    this.#redis.disconnect()
+    this.#redis.client.disconnect()
+  }
+
+  async #acl(...command: readonly string[]): Promise<unknown> {
+    await this.#redis.ready()
+    return this.#redis.client.call('ACL', ...command)
   }
 
   async #look(): Promise<void> {

@@ -8,6 +8,7 @@ import { z } from 'zod'
 import type { Principal } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addByteRoutes } from '../http/byte-routes.ts'
 import { sendObject } from '../objects/object-routes.ts'
 import { storeUpload } from '../objects/store-upload.ts'
 
@@ -52,10 +53,7 @@ export function addAttemptCheckpointRoutes(app: App, context: ApiContext): void 
     },
   )
 
-  // A scope of its own, so that no other route takes bytes that it does not expect.
-  app.register(async (scope) => {
-    scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
-
+  addByteRoutes(app, (scope) => {
     scope.put<{ Params: z.output<typeof UploadPath>; Querystring: z.output<typeof CheckpointUpload> }>(
       '/attempts/:id/checkpoints/:step',
       {

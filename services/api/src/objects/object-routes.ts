@@ -6,6 +6,7 @@ import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addByteRoutes } from '../http/byte-routes.ts'
 import { storeUpload } from './store-upload.ts'
 
 const ObjectPath = z.strictObject({ sha256: Sha256 })
@@ -31,10 +32,7 @@ export function addObjectRoutes(app: App, context: ApiContext): void {
     (request, reply) => sendObject(request.params.sha256, reply, context),
   )
 
-  // A scope of its own, so that no other route takes bytes that it does not expect.
-  app.register(async (scope) => {
-    scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
-
+  addByteRoutes(app, (scope) => {
     scope.put<{ Params: z.output<typeof ObjectPath> }>(
       '/objects/:sha256',
       {

@@ -14,6 +14,9 @@ import type { ApiContext } from '../context.ts'
 /** An upload says this often that it goes on. */
 const RESERVE_EVERY_MS = 600_000
 
+/** A refused body is let pass for so long: some gigabytes on a fast network, and not hours on a slow one. */
+const LET_PASS_MS = 5000
+
 export interface StoredBytes {
   readonly sha256: string
   readonly sizeBytes: number
@@ -40,12 +43,19 @@ export async function storeUpload(
   }
 }
 
-/** Before a body is refused, what is still on its way: a client that is cut off while it sends never reads why. */
-export async function letPass({ raw }: FastifyRequest, reply: FastifyReply): Promise<void> {
+/**
+ * Before a body is refused, what is still on its way: a client that is cut off while it sends never reads why. Who has
+ * much left is answered all the same, and not waited for.
+ */
+export async function letPass(
+  { raw }: Pick<FastifyRequest, 'raw'>,
+  reply: Pick<FastifyReply, 'header'>,
+  mostMs = LET_PASS_MS,
+): Promise<void> {
   reply.header('connection', 'close')
   if (raw.destroyed || raw.complete) return
   raw.resume()
-  await finished(raw, { writable: false }).catch(() => undefined)
+  await finished(raw, { writable: false, signal: AbortSignal.timeout(mostMs) }).catch(() => undefined)
 }
 
 export async function storeBytes(sha256: string, source: Readable, context: ApiContext): Promise<StoredBytes> {

@@ -26,6 +26,7 @@ import { attachmentName } from '../artifacts/attachment-name.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addByteRoutes } from '../http/byte-routes.ts'
 import { decodeCursor, encodeCursor } from '../http/page-cursor.ts'
 import { sendObject } from '../objects/object-routes.ts'
 import { letPass, storeUpload } from '../objects/store-upload.ts'
@@ -98,10 +99,7 @@ export function addRunArtifactRoutes(app: App, context: ApiContext): void {
     },
   )
 
-  // A scope of its own, so that no other route takes bytes that it does not expect.
-  app.register(async (scope) => {
-    scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
-
+  addByteRoutes(app, (scope) => {
     scope.put<{ Params: z.output<typeof RunPath>; Querystring: z.output<typeof UploadQuery> }>(
       '/runs/:id/artifacts/file',
       {

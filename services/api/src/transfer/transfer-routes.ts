@@ -7,6 +7,7 @@ import { attachmentName } from '../artifacts/attachment-name.ts'
 import { principalName } from '../auth/principal.ts'
 import type { ApiContext } from '../context.ts'
 import type { App } from '../http/app.ts'
+import { addByteRoutes } from '../http/byte-routes.ts'
 import { ProjectPath, projectView } from '../tracking/project-routes.ts'
 import { exportProject } from './export-project.ts'
 import { importProject } from './import-project.ts'
@@ -45,9 +46,7 @@ export function addTransferRoutes(app: App, context: ApiContext): void {
     },
   )
 
-  // A scope of its own, so that no other route takes bytes that it does not expect.
-  app.register(async (scope) => {
-    scope.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload))
+  addByteRoutes(app, (scope) => {
     // One at a time: each holds a connection to Postgres until it is done.
     let last: Promise<unknown> = Promise.resolve()
 

@@ -1,6 +1,6 @@
 import { TokenList } from '@sweep/spec/wire/api'
 import { describe, expect, test } from 'vitest'
-import { newPool, reportBy } from '../../../api/src/testing/agent-calls.ts'
+import { newPool, reportBy } from '../../../../api/src/testing/agent-calls.ts'
 import {
   createTestSweep,
   registerTestAgent,
@@ -8,9 +8,9 @@ import {
   type TestAgent,
   type TestApi,
   type TestController,
-} from '../../../api/src/testing/test-api.ts'
-import type { RoomOffer } from '../server/server-api.ts'
-import type { WorkSource } from './work-source.ts'
+} from '../../../../api/src/testing/test-api.ts'
+import type { RoomOffer } from '../../server/server-api.ts'
+import type { WorkSource } from '../work-source.ts'
 
 /** Real parts: an api over Postgres and Redis, and what a controller does. */
 export interface WorkSourceSetup {
