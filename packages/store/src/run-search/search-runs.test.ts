@@ -340,6 +340,31 @@ test('a search leaves the connection as other statements want it', async () => {
   })
 })
 
+test('of more runs than are looked at first, those found by name are the newest, page after page', async () => {
+  const own = await testDatabase()
+  try {
+    const { database } = own
+    const run = { ...CreateRun.parse({ experiment: 'many', name: 'first' }), id: RunId.parse(nextId()) }
+    await createRun(database, { ...run, newExperimentId: ExperimentId.parse(nextId()), createdBy: 'user:me' })
+    // One in fifty has the name, so a page is full among the newest, and the last pages are not.
+    await database.query(`insert into runs (id, experiment_id, name, status, ended_at, params)
+      select 'm' || lpad(n::text, 9, '0'), experiment_id, case when n % 50 = 0 then 'found ' else 'other ' end || n,
+             'completed', now(), '{}'
+        from runs, generate_series(1, 5000) n`)
+    const search = { filter: parseFilter('name contains "found"'), limit: 30 }
+    const names: (string | null)[] = []
+    for (let after: string | undefined; ; ) {
+      const page = await searchRuns(database, { ...search, ...(after === undefined ? {} : { after }) })
+      names.push(...page.runs.map((one) => one.name))
+      if (page.next === null) break
+      after = page.next
+    }
+    expect(names).toEqual(Array.from({ length: 100 }, (_, n) => `found ${5000 - 50 * n}`))
+  } finally {
+    await own.drop()
+  }
+})
+
 test('where Postgres has no room for workers, a search goes without them', async () => {
   const { database } = fixture
   const search = { filter: parseFilter('params.lr exists'), limit: 100 }
