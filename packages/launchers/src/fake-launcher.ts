@@ -6,9 +6,11 @@ import {
   type Launcher,
   type LaunchRecord,
   type LaunchSpec,
+  type LaunchUnderWay,
   type Running,
   UNKNOWN_EXIT,
 } from './launcher.ts'
+import type { Place } from './place.ts'
 
 interface FakeProcess {
   readonly agent: string | undefined
@@ -47,6 +49,10 @@ export class FakeLauncher implements Launcher {
     const { running, end } = this.#start(record.id, undefined, false)
     end(UNKNOWN_EXIT)
     return running
+  }
+
+  async find({ id }: LaunchUnderWay): Promise<Place | undefined> {
+    return this.#processes.get(id)?.running.place
   }
 
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {

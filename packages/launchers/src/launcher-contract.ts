@@ -176,6 +176,29 @@ export function launcherContract(
     expect(await adopted.clear(0)).toBe(0)
   })
 
+  test(`${name}: what was started without a record is found while it runs and when it has ended`, async () => {
+    const find = ({ id, labels, agent, exitPath }: LaunchSpec) =>
+      launcher.find({ id, epoch: labels.epoch, agent, exitPath })
+    const living = spec(programs.waits)
+    const running = await start(living)
+    await running.begun
+    const place = await find(living)
+    expect(place).toEqual(running.place)
+    running.signal('SIGTERM')
+    await running.exited
+
+    const ended = spec(programs.exits(3))
+    const over = await start(ended)
+    await over.exited
+    const gone = await find(ended)
+    if (gone === undefined) throw new Error('not found')
+    const adopted = await launcher.adopt({ ...recordOf(ended, over), place: gone }, NO_CALLS)
+    expect(await adopted.exited).toMatchObject({ code: 3, signal: null })
+
+    expect(await find(spec(programs.waits))).toBeUndefined()
+    for (const one of [running, over, adopted]) expect(await one.clear(0)).toBe(0)
+  })
+
   test(`${name}: what an agent started without a record is ended, and nothing else`, async () => {
     const agent = { id: `stray${process.pid}`, home: join(folder, 'stray') }
     const env = { ...spec([]).env, SWEEP_AGENT_HOME: agent.home }

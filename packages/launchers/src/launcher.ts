@@ -58,6 +58,14 @@ export interface AgentIdentity {
   readonly home: string
 }
 
+/** An attempt whose start was under way when its agent was killed: it may run, have ended, or never have begun. */
+export interface LaunchUnderWay {
+  readonly id: string
+  readonly epoch: number
+  readonly agent: AgentIdentity
+  readonly exitPath: string
+}
+
 export interface BoundGpu {
   readonly index: number
   readonly uuid?: string | undefined
@@ -156,6 +164,11 @@ export interface Launcher {
    * @param calls as for `launch`: an attempt of a cluster may still wait to be run
    */
   adopt(record: LaunchRecord, calls: LaunchCalls): Promise<Running>
+  /**
+   * Where an attempt is that was being started when its agent was killed, for `adopt`. Undefined when it never came to
+   * run, or left no trace; what there was of it is removed then.
+   */
+  find(launch: LaunchUnderWay): Promise<Place | undefined>
   /**
    * Ends whatever this agent had started, save what it has records of: it was killed in the moment between start and
    * record, or while it was away.

@@ -1,6 +1,7 @@
-import { appendFileSync, existsSync, renameSync, statSync } from 'node:fs'
+import { appendFileSync, existsSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { Known } from './fake-server.ts'
 import { AgentBench, ended, isLiving, sh, until } from './test-agent.ts'
 
 let bench: AgentBench
@@ -135,6 +136,31 @@ test('an agent that comes back reports what ended meanwhile, with its exit code,
   expect(await ended(finishes)).toMatchObject({ cause: 'succeeded', exitCode: 0 })
   expect(finishes.points.metrics).toHaveLength(1)
   await until(() => !isLiving(lost.started?.pid ?? 0))
+})
+
+test('what an agent was starting when it was killed goes on, ends as it has ended, or is given back', async () => {
+  const first = await bench.agent({ slots: 3 })
+  const untilTold = (code: number) => sh(`while [ ! -e $SWEEP_RUN_DIR/end ]; do sleep 0.02; done; exit ${code}`)
+  const [lives, finishes, never] = [untilTold(5), untilTold(0), untilTold(0)].map((argv) => bench.server.enqueue(argv))
+  if (lives === undefined || finishes === undefined || never === undefined) throw new Error('not enqueued')
+  const all = [lives, finishes, never]
+  const tell = (known: Known) => appendFileSync(join(bench.runFolder(known), 'end'), '')
+  await until(() => all.every((known) => known.started))
+  await first.leave()
+  for (const known of [finishes, never]) tell(known)
+  await until(() => [finishes, never].every((known) => existsSync(join(bench.runFolder(known), 'exit'))))
+  for (const name of ['exit', 'output.log']) rmSync(join(bench.runFolder(never), name))
+  const journal = join(first.home, 'live.jsonl')
+  const withPlace = readFileSync(journal, 'utf8')
+  expect(withPlace.match(/"place":null/g)).toHaveLength(all.length)
+  // As if the agent had come no further than to the first entry of each.
+  writeFileSync(journal, withPlace.replace(/"place":\{[^}]*\}/g, '"place":null'))
+  await bench.agent({ slots: 3 })
+  expect(await ended(finishes)).toMatchObject({ cause: 'succeeded', exitCode: 0 })
+  expect(await ended(never)).toMatchObject({ cause: 'withdrawn' })
+  expect(lives.ended).toBeUndefined()
+  tell(lives)
+  expect(await ended(lives)).toMatchObject({ cause: 'user-error', exitCode: 5 })
 })
 
 test('a second agent on the same host gets a name and a home of its own', async () => {

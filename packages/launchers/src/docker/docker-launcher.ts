@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Container } from '@sweep/spec/document/sweep-document'
 import type { Environment } from '@sweep/spec/environment'
-import type { default as Docker, ImageInspectInfo } from 'dockerode'
+import type { ContainerInfo, default as Docker, ImageInspectInfo } from 'dockerode'
 import type {
   AgentIdentity,
   LaunchCalls,
@@ -10,10 +10,12 @@ import type {
   Launcher,
   LaunchRecord,
   LaunchSpec,
+  LaunchUnderWay,
   Leftover,
   Running,
   Usage,
 } from '../launcher.ts'
+import type { Place } from '../place.ts'
 import { connectEngine } from './connect-engine.ts'
 import {
   AGENT_LABEL,
@@ -90,6 +92,15 @@ export class DockerLauncher implements Launcher {
 
   async adopt(record: LaunchRecord, calls: LaunchCalls): Promise<Running> {
     return new RunningContainer(this.#engine, record, calls.progress)
+  }
+
+  async find({ id, epoch, agent }: LaunchUnderWay): Promise<Place | undefined> {
+    const isIt = ({ Labels }: ContainerInfo) => Labels[ATTEMPT_LABEL] === id && Labels[EPOCH_LABEL] === String(epoch)
+    const container = (await containersOf(this.#engine, agent.id)).find(isIt)
+    if (container === undefined) return undefined
+    if (container.State !== 'created') return { kind: 'container', id: container.Id }
+    await removeContainer(this.#engine, container.Id)
+    return undefined
   }
 
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {

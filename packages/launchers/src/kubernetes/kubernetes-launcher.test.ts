@@ -6,7 +6,15 @@ import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { hasCluster, TestCluster, TURN_MS, WITHOUT_CLUSTER } from '../../../../test/support/cluster.ts'
 import { BUSYBOX } from '../../../../test/support/docker.ts'
-import type { AgentIdentity, LaunchCalls, Launcher, LaunchRecord, LaunchSpec, Running } from '../launcher.ts'
+import type {
+  AgentIdentity,
+  LaunchCalls,
+  Launcher,
+  LaunchRecord,
+  LaunchSpec,
+  LaunchUnderWay,
+  Running,
+} from '../launcher.ts'
 import { launcherContract, NO_CALLS, recordOf, startedBy, testSpec } from '../launcher-contract.ts'
 import { connect } from './connect.ts'
 import { KubernetesLauncher } from './kubernetes-launcher.ts'
@@ -38,6 +46,7 @@ const late: Launcher = {
     return launcher.launch(spec, calls)
   },
   adopt: (record: LaunchRecord, calls: LaunchCalls) => launcher.adopt(record, calls),
+  find: (launch: LaunchUnderWay) => launcher.find(launch),
   endStrays: (agent: AgentIdentity, known: ReadonlySet<string>) => launcher.endStrays(agent, known),
 }
 

@@ -11,10 +11,11 @@ import type {
   Launcher,
   LaunchRecord,
   LaunchSpec,
+  LaunchUnderWay,
   Leftover,
   Running,
 } from '../launcher.ts'
-import { type PlaceOf, placeOf } from '../place.ts'
+import { type Place, type PlaceOf, placeOf } from '../place.ts'
 import { clusterGpus } from './cluster-gpus.ts'
 import { ClusterView } from './cluster-view.ts'
 import {
@@ -114,6 +115,20 @@ export class KubernetesLauncher implements Launcher {
 
   async adopt(record: LaunchRecord, calls: LaunchCalls): Promise<Running> {
     return new KubernetesRun(this.#deps(placeOf(record.place, 'kubernetes')), record, calls)
+  }
+
+  async find({ id, epoch, agent }: LaunchUnderWay): Promise<Place | undefined> {
+    for (const namespace of namespacesOf(agent.home)) {
+      const jobs = await this.#jobs(namespace, `${LABELS.agent}=${labelValue(agent.id)}`)
+      const job = jobs.find(({ metadata }) => metadata.name === jobName(id, epoch))
+      if (job === undefined) continue
+      const place = placeOfJob(job, agent.id)
+      const { ready, succeeded, failed } = job.status
+      if (ready + succeeded + failed > 0) return place
+      // Whether it has all its Secrets nobody knows, and without one of them it would wait for ever.
+      await new JobRemoval(this.#client, place).job()
+    }
+    return undefined
   }
 
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {

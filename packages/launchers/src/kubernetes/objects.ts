@@ -71,7 +71,15 @@ export type Pod = z.infer<typeof Pod>
 export const Job = z.object({
   metadata: Metadata,
   spec: z.object({ suspend: z.boolean().optional() }),
-  status: z.object({ conditions: z.array(Condition).default([]) }).prefault({}),
+  status: z
+    .object({
+      conditions: z.array(Condition).default([]),
+      /** Counts of pods. */
+      ready: z.int().default(0),
+      succeeded: z.int().default(0),
+      failed: z.int().default(0),
+    })
+    .prefault({}),
 })
 export type Job = z.infer<typeof Job>
 

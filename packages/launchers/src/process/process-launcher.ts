@@ -7,6 +7,7 @@ import {
   type Launcher,
   type LaunchRecord,
   type LaunchSpec,
+  type LaunchUnderWay,
   type Running,
   UNKNOWN_EXIT,
 } from '../launcher.ts'
@@ -15,7 +16,7 @@ import { readExitFile } from './exit-file.ts'
 import { exitFromCode } from './exit-from-code.ts'
 import { type ReadOomKills, readOomKills } from './oom-kills.ts'
 import { ProcessGroup } from './process-group.ts'
-import { isAlive } from './process-identity.ts'
+import { isAlive, readStat, startTimeOf } from './process-identity.ts'
 import { resolveProgram } from './resolve-program.ts'
 import { LocalSpawner, type ProgramEnd, type Spawned, type Spawner, type SpawnFailure } from './spawner.ts'
 import { ATTEMPT_TAG, HOME_TAG, TaggedProcesses } from './tagged-processes.ts'
@@ -81,6 +82,15 @@ export class ProcessLauncher implements Launcher {
     return this.#running(record.id, place, group, () => exitCodeOf(place, record.exitPath))
   }
 
+  async find({ id, exitPath }: LaunchUnderWay): Promise<Place | undefined> {
+    // Looked for before its exit file: one that ends in between has left that.
+    const pid = leaderOf(this.#tagged.withTag(id))
+    const startTime = pid === undefined ? null : startTimeOf(pid)
+    if (pid !== undefined && startTime !== null) return { kind: 'process', pid, startTime }
+    const left = readExitFile(exitPath)
+    return left?.pid === undefined ? undefined : { kind: 'process', pid: left.pid, startTime: '' }
+  }
+
   async endStrays(agent: AgentIdentity, known: ReadonlySet<string>): Promise<string[]> {
     const ours = new Set(new TaggedProcesses(HOME_TAG).withTag(agent.home))
     const ended: string[] = []
@@ -142,6 +152,15 @@ export class ProcessLauncher implements Launcher {
   }
 }
 
+/** The program itself, among all that an attempt consists of: in a group of its own, and a child of none of them. */
+function leaderOf(pids: readonly number[]): number | undefined {
+  const isProgram = (pid: number) => {
+    const stat = readStat(pid)
+    return stat?.group === pid && !pids.includes(stat.parent)
+  }
+  return pids.find(isProgram) ?? pids[0]
+}
+
 function explainFailure({ step, code, message }: SpawnFailure, spec: LaunchSpec, program: string): Launched {
   if (step === 'output') return { kind: 'node-fault', message: `Can't write ${spec.outputPath}: ${message}.` }
   switch (code) {
@@ -192,8 +211,8 @@ function mayEnter(folder: string): boolean {
 async function exitCodeOf(place: PlaceOf<'process'>, exitPath: string): Promise<ProgramEnd | null> {
   await processEnd(place, exitPath)
   for (const until = performance.now() + EXIT_FILE_MS; ; ) {
-    const code = readExitFile(exitPath)
-    if (code !== null) return exitFromCode(code)
+    const left = readExitFile(exitPath)
+    if (left !== null) return exitFromCode(left.code)
     if (performance.now() >= until) return null
     await new Promise((resolve) => setTimeout(resolve, EXIT_FILE_LOOK_MS))
   }

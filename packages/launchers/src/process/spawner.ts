@@ -80,7 +80,7 @@ export class LocalSpawner implements Spawner {
       this.#living += 1
       const ended = new Promise<ProgramEnd>((resolve) => {
         child.once('exit', (code, signal) => {
-          writeExitFile(exitPath, code, signal)
+          writeExitFile(exitPath, pid, code, signal)
           this.#living -= 1
           if (this.#living === 0) for (const onIdle of this.#onIdle.splice(0)) onIdle()
           resolve({ code, signal })

@@ -31,7 +31,7 @@ test('records of an agent that kept a file for each, and knew only processes, ar
   const { place, assignment, ...rest } = RECORD
   const { launcher, ...before } = assignment
   const old = { ...rest, assignment: before, pid: 1, startTime: 'boot:1' }
-  expect([place.kind, launcher]).toEqual(['process', 'process'])
+  expect([place?.kind, launcher]).toEqual(['process', 'process'])
   mkdirSync(join(home.path, 'live'))
   writeFileSync(join(home.path, 'live', `${assignment.attemptId}.json`), JSON.stringify(old))
   writeFileSync(join(home.path, 'live', 'other.json.new'), JSON.stringify(old))

@@ -6,7 +6,8 @@ import { z } from 'zod'
 
 const Stored = z.object({
   assignment: Assignment,
-  place: Place,
+  /** Null while it is being started. */
+  place: Place.nullable(),
   slots: z.array(z.int()),
   gpus: z.array(z.int()),
   argv: z.array(z.string()),
@@ -22,6 +23,9 @@ function withPlace(record: unknown): unknown {
   return { ...rest, place: { kind: 'process', pid, startTime } }
 }
 
-/** What a restarted agent must know of an attempt that it had started. Removed once the server knows its end. */
+/**
+ * What a restarted agent must know of an attempt, from the moment before its program is started. Removed once the server
+ * knows its end.
+ */
 export const LiveRecord = z.preprocess(withPlace, Stored)
 export type LiveRecord = z.infer<typeof Stored>

@@ -8,6 +8,7 @@ import {
   UNKNOWN_EXIT,
   type Usage,
 } from '@sweep/launchers/launcher'
+import type { Place } from '@sweep/launchers/place'
 import { RunFolder } from '@sweep/launchers/run-folder'
 import { assertNever } from '@sweep/spec/assert-never'
 import type { Cause, StopReason } from '@sweep/spec/attempt'
@@ -19,6 +20,7 @@ import { whyDiskIsFull } from '../host/disk-watch.ts'
 import type { Reporting } from '../report/reporter.ts'
 import { SlotHold } from '../slots/slot-hold.ts'
 import type { Held } from '../slots/slot-table.ts'
+import { adoptProgram } from './adopt-program.ts'
 import { endCause } from './end-cause.ts'
 import { launchProgram } from './launch-program.ts'
 import type { RunContext } from './run-context.ts'
@@ -116,10 +118,7 @@ export class AttemptRun implements Reporting {
       run.#fail('node-fault', run.#withoutLauncher)
       return run
     }
-    const { output: outputPath, exit: exitPath } = run.#folder
-    const running = await launcher.adopt({ id: run.id, place: record.place, outputPath, exitPath }, run.#calls)
-    run.#begin(running, record.argv)
-    if (record.stop !== null) run.#planSignals(record.stop.reason, assignment.graceMs, true)
+    run.#onLaunched(await adoptProgram(launcher, record, run.#folder, context.home, run.#calls), record.argv)
     return run
   }
 
@@ -219,15 +218,19 @@ export class AttemptRun implements Reporting {
       return
     }
     const { assignment, held } = this
-    const { launched, argv, workdir } = await launchProgram(
+    const { launched, argv } = await launchProgram(
       this.#context,
       launcher,
       assignment,
       this.#folder,
       held,
       this.#calls,
+      (argv, workdir) => {
+        this.#assignment = { ...assignment, workdir }
+        this.#startedAt = this.#context.times().wall
+        this.#keepRecord(argv, null)
+      },
     )
-    this.#assignment = { ...assignment, workdir }
     const { wall, steady } = this.#context.times()
     this.#startedAt = wall
     this.#startedSteadyMs = steady
@@ -250,10 +253,10 @@ export class AttemptRun implements Reporting {
           void running.clear(0)
           return
         }
-        this.#record = this.#recordOf(running, argv)
         this.#begin(running, argv)
         try {
-          this.#context.home.keepLive(this.#record)
+          // One that was taken over has its record already.
+          if (this.#record?.place == null) this.#keepRecord(argv, running.place)
         } catch (error) {
           // A program that nobody would find again must not run.
           this.#log.error({ err: error }, 'attempt not recorded')
@@ -268,9 +271,10 @@ export class AttemptRun implements Reporting {
     }
   }
 
-  #recordOf({ place }: Running, argv: readonly string[]): LiveRecord {
+  /** @throws when it can't be written */
+  #keepRecord(argv: readonly string[], place: Place | null): void {
     const { slots } = this.held
-    return {
+    this.#record = {
       assignment: this.assignment,
       place,
       slots: slots.map((slot) => slot.index),
@@ -279,6 +283,7 @@ export class AttemptRun implements Reporting {
       startedAt: this.#startedAt,
       stop: this.#stop,
     }
+    this.#context.home.keepLive(this.#record)
   }
 
   #begin(running: Running, argv: readonly string[]): void {

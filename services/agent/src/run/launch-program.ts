@@ -57,7 +57,10 @@ async function withCode(
   }
 }
 
-/** Makes the run folder and starts the program of an attempt. */
+/**
+ * Makes the run folder and starts the program of an attempt.
+ * @param keep writes down that it is about to be started; an agent that is killed meanwhile looks for it then
+ */
 export async function launchProgram(
   context: RunContext,
   launcher: Launcher,
@@ -65,6 +68,7 @@ export async function launchProgram(
   folder: RunFolder,
   held: Held,
   calls: LaunchCalls,
+  keep: (argv: readonly string[], workdir: string) => void,
 ): Promise<LaunchedProgram> {
   const isRemote = launcher.isRemote === true
   // A program of another host finds its code in its image, unless the sweep names some.
@@ -121,6 +125,13 @@ export async function launchProgram(
     },
     ...{ gpus: boundGpus(held, shape), resources: shape, graceMs },
     ...{ outputPath: folder.output, exitPath: folder.exit },
+  }
+  try {
+    keep(argv, workdir)
+  } catch (error) {
+    // A program that nobody would find again must not run.
+    const message = `The agent's folder can't be written to: ${(error as Error).message}. Free some disk space on this host.`
+    return { launched: { kind: 'node-fault', message }, argv, workdir }
   }
   return { launched: await launcher.launch(spec, calls), argv, workdir }
 }
