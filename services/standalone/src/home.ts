@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { open, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '@sweep/client/make-folder'
 import { isAlive, startTimeOf } from '@sweep/launchers/process/process-identity'
 import { SweepError } from '@sweep/spec/errors'
 import { z } from 'zod'
@@ -23,12 +24,14 @@ const LockRecord = z.object({ pid: z.int(), startTime: z.string() })
  * @throws SweepError `conflict` when another living process has it
  */
 export async function lockHome(home: string): Promise<{ release(): Promise<void> }> {
-  await mkdir(home, { recursive: true, mode: 0o755 }).catch((cause: NodeJS.ErrnoException) => {
-    throw new SweepError('invalid-request', `The folder ${home} can't be made: ${cause.message}`, {
+  try {
+    makeFolder(home, 0o755)
+  } catch (cause) {
+    throw new SweepError('invalid-request', `The folder ${home} can't be made: ${(cause as Error).message}`, {
       hint: 'Set SWEEP_HOME to a folder that can be written to.',
       cause,
     })
-  })
+  }
   const file = join(home, 'server.lock')
   const mine = JSON.stringify({ pid: process.pid, startTime: startTimeOf(process.pid) ?? '' })
   for (;;) {

@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import { mkdirSync } from 'node:fs'
 import type { Command } from '../command.ts'
 import type { CliContext } from '../context.ts'
 import { usageError } from '../exit-codes.ts'
@@ -50,7 +49,6 @@ async function foreground(context: CliContext, options: ServerOptions): Promise<
     context.say(`The server runs already at ${running.url} (process ${running.pid}).`)
     return 0
   }
-  mkdirSync(home, { recursive: true })
   return runAttached(context, [builtFile('standalone.js')], serverEnvironment(context, options))
 }
 

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process'
-import { access, constants, mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
+import { access, constants, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { makeFolder } from '@sweep/client/make-folder'
 import { formatDuration, formatMemory } from '@sweep/spec/units'
 import type { CliContext } from '../context.ts'
 import { findPackageFile } from '../local/package-files.ts'
@@ -52,7 +53,7 @@ async function checkHome(home: string): Promise<Check> {
   const probe = join(home, `.doctor-${process.pid}`)
   try {
     const existed = (await stat(home).catch(() => undefined)) !== undefined
-    const made = existed ? undefined : await mkdir(home, { recursive: true })
+    const made = existed ? undefined : makeFolder(home)
     await writeFile(probe, '')
     await rm(probe)
     if (made !== undefined) await rm(made, { recursive: true })

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { makeFolder } from '@sweep/client/make-folder'
 import { SweepError } from '@sweep/spec/errors'
 import type { Health } from '@sweep/spec/wire/api'
 import type { CliContext } from '../context.ts'
@@ -142,7 +143,7 @@ export async function startServer(context: CliContext, options: ServerOptions): 
 
 function openLog(home: string, path: string): number {
   try {
-    mkdirSync(home, { recursive: true })
+    makeFolder(home)
     return openSync(path, 'a', 0o600)
   } catch (cause) {
     throw new SweepError('unavailable', `${home} cannot be written to.`, {

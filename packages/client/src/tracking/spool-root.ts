@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync } from 'node:fs'
+import { accessSync, constants } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sweepHome } from '@sweep/spec/sweep-home'
+import { makeFolder } from '../make-folder.ts'
 
 /**
  * `$SWEEP_SPOOL`, else `spool` in the home folder of sweep, else a folder for temporary files. In a trial that can't reach
@@ -12,7 +13,7 @@ export function spoolRoot(env: Readonly<Record<string, string | undefined>>): st
   if (env['SWEEP_RUN_DIR'] && !env['SWEEP_URL']) return join(env['SWEEP_RUN_DIR'], 'spool')
   const wanted = join(sweepHome(env), 'spool')
   try {
-    mkdirSync(wanted, { recursive: true, mode: 0o700 })
+    makeFolder(wanted, 0o700)
     accessSync(wanted, constants.W_OK | constants.X_OK)
     return wanted
   } catch {

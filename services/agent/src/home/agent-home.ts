@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { makeFolder } from '@sweep/client/make-folder'
 import { SweepError } from '@sweep/spec/errors'
 import { AgentId, type AttemptId } from '@sweep/spec/ids'
 import { z } from 'zod'
@@ -47,7 +48,7 @@ export class AgentHome {
       const unique = number === 1 ? name : `${name}-${number}`
       const path = join(root, 'agents', unique)
       try {
-        makeFolders(join(path, 'runs'))
+        makeFolder(join(path, 'runs'))
         const lock = lockHome(path, nonce)
         if (lock !== null) return new AgentHome(path, unique, nonce, lock.release)
       } catch (cause) {
@@ -124,17 +125,4 @@ export class AgentHome {
 function replaceFile(path: string, text: string): void {
   writeFileSync(`${path}.new`, text, { mode: 0o600 })
   renameSync(`${path}.new`, path)
-}
-
-/** With its parents. Node's own `recursive` never returns in file systems that answer ENOENT to any mkdir, such as /proc. */
-function makeFolders(path: string): void {
-  if (existsSync(path)) return
-  const parent = dirname(path)
-  if (parent !== path) makeFolders(parent)
-  try {
-    mkdirSync(path)
-  } catch (error) {
-    // Another agent of the same host may have been faster.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
-  }
 }
