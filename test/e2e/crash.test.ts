@@ -188,3 +188,34 @@ seed: 7
     await expectEveryReportOnce(server, id, await runFolders(agent.home))
   }, 120_000)
 })
+
+test('an agent killed over and over among short trials runs none of them to its end twice, and waits for no lease', async () => {
+  const trials = 60
+  const server = await TestServer.start({ agent: false, env: { SWEEP_LEASE_MS: '60000' } })
+  cleanups.push(() => server.remove())
+  const agent = await TestAgent.start(server, { name: 'only', slots: 2 })
+  cleanups.push(() => agent.remove())
+  const done = join(await temporaryFolder(), 'done')
+  const id = await createSweep(
+    server,
+    `
+method: random
+metric: {name: val_loss, goal: minimize}
+parameters:
+  x: {min: 1000, max: 100000}
+command: [/bin/sh, -c, 'echo $SWEEP_TRIAL >>${done}; echo val_loss=1']
+budget: {trials: ${trials}}
+seed: 7
+`,
+  )
+  const completed = async () => (await getSweep(server, id)).trials.completed
+  for (let kills = 0; kills < 4; kills += 1) {
+    const before = await completed()
+    await waitFor(async () => (await completed()) > Math.min(before + 3, trials - 1), 30_000)
+    await agent.kill()
+    await agent.start()
+  }
+  expect((await finished(server, id)).trials).toMatchObject({ completed: trials, failed: 0 })
+  const ran = (await readFile(done, 'utf8')).trim().split('\n').map(Number)
+  expect(ran.toSorted((a, b) => a - b)).toEqual(Array.from({ length: trials }, (_, index) => index + 1))
+}, 120_000)

@@ -1,13 +1,15 @@
 import { AgentId, AttemptId } from '@sweep/spec/ids'
+import { RegisterAgent } from '@sweep/spec/wire/agent-protocol'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { checkInvariants } from '../../../test/support/invariants.ts'
 import { type TestDatabase, testDatabase } from '../../../test/support/postgres.ts'
-import { getAgent, pendingStops } from './agents.ts'
+import { getAgent, pendingStops, registerAgent } from './agents.ts'
 import { agentOfRunning, getAttempt, listAttempts } from './attempt-record.ts'
 import {
   cancelQueued,
   claimAttempt,
   claimAttempts,
+  endLeftBehind,
   expireLeases,
   markTicketed,
   queuedWithoutTicket,
@@ -18,7 +20,7 @@ import { ingestReports } from './reports.ts'
 import { askStop } from './stops.ts'
 import { budgetUse, changeSweep, controlSweep, endSweep } from './sweep-control.ts'
 import { getSweep } from './sweeps.ts'
-import { claim, ending, issue, lossBatch, ownedSweep, report, sampleAgent } from './testing/samples.ts'
+import { claim, ending, issue, lossBatch, ownedSweep, report, SAMPLE_AGENT, sampleAgent } from './testing/samples.ts'
 import { enqueueConfig, getTrial } from './trials.ts'
 
 let fixture: TestDatabase
@@ -138,6 +140,27 @@ test('an agent that nobody knows claims nothing', async () => {
   await expect(claimAttempt(database, { attemptId: attempt, agentId: stranger, leaseMs: 1000 })).rejects.toMatchObject({
     code: 'fenced',
   })
+})
+
+test('what an agent that was started anew does not know of is lost at once, and nothing else', async () => {
+  const { database, sweep, agent, attempt: kept } = await one()
+  const [left, anothers] = (await issue(database, sweep, [2, 3])).map((id) => AttemptId.parse(id))
+  if (left === undefined || anothers === undefined) throw new Error('too few')
+  await claim(database, kept, agent)
+  await claim(database, left, agent)
+  await claim(database, anothers, await sampleAgent(database))
+  const again = await getAgent(database, agent)
+  if (again === undefined) throw new Error('no agent')
+  await registerAgent(database, agent, RegisterAgent.parse({ ...SAMPLE_AGENT, name: again.name }))
+  expect(await endLeftBehind(database, agent, [kept])).toMatchObject({
+    ended: [left],
+    queued: [{ attemptId: `${sweep.id}-2-2` }],
+    sweepIds: [sweep.id],
+  })
+  const facts = await loadFacts(database, sweep.id, 0)
+  expect(facts.filter((fact) => fact.kind === 'attempt-ended')).toMatchObject([
+    { cause: 'lost', message: expect.stringMatching(/^agent .* was started anew without it$/) },
+  ])
 })
 
 test('an expired lease ends the attempt as lost; the next begins from its checkpoint with a higher epoch', async () => {

@@ -245,7 +245,7 @@ const EXPIRED = {
 
 const EXPIRED_LIVE = {
   name: 'attempts-expired-live',
-  text: `select ${LIVE_COLUMNS}, g.name as agent
+  text: `select ${LIVE_COLUMNS}, g.name as agent, g.ready_since > a.claimed_at as "isOfBefore"
            from unnest($1::text[]) as n (id)
            cross join lateral (select * from attempts where id = n.id offset 0 for no key update) a
            cross join lateral (select * from trials where sweep_id = a.sweep_id and number = a.trial offset 0) t
@@ -260,10 +260,40 @@ export async function expireLeases(
 ): Promise<ExpiredLeases> {
   await database.query(SILENT_AGENTS, [request.agentLeaseMs])
   const { rows } = await database.query<{ id: AttemptId }>(EXPIRED)
+  return endExpired(
+    database,
+    rows.map((row) => row.id),
+  )
+}
+
+const LEFT_BEHIND = {
+  name: 'attempts-left-behind',
+  text: `with left_behind as (
+           select id from attempts where state = 'running' and agent_id = $1 and id <> all($2) order by id for no key update)
+         update attempts a set lease_until = clock_timestamp() from left_behind l where a.id = l.id returning a.id`,
+}
+
+/**
+ * Ends as `lost` all that an agent has but does not know of: it was killed before it could begin with them.
+ * @param kept what it has taken over
+ */
+export async function endLeftBehind(
+  database: Database,
+  agentId: AgentId,
+  kept: readonly AttemptId[],
+): Promise<ExpiredLeases> {
+  const { rows } = await database.query<{ id: AttemptId }>(LEFT_BEHIND, [agentId, kept])
+  return endExpired(
+    database,
+    rows.map((row) => row.id),
+  )
+}
+
+async function endExpired(database: Database, ids: readonly AttemptId[]): Promise<ExpiredLeases> {
   const ended: AttemptId[] = []
   const queued: QueuedAttempt[] = []
   // The order in which their rows are locked.
-  const groups = bySweep(rows.map((row) => row.id).sort())
+  const groups = bySweep(ids.toSorted())
   for (const [sweepId, ids] of groups) {
     const lost = await database.tx((tx) => expireOfSweep(tx, sweepId, ids))
     ended.push(...lost.ended)
@@ -280,12 +310,13 @@ async function expireOfSweep(
   const [change, live] = await Promise.all([
     SweepChange.begin(tx, sweepId),
     // Looked at again under the lock: a heartbeat or an end may have come in between.
-    tx.query<LiveAttempt & { agent: string | null }>(EXPIRED_LIVE, [ids]),
+    tx.query<LiveAttempt & { agent: string | null; isOfBefore: boolean | null }>(EXPIRED_LIVE, [ids]),
   ])
   if (change === undefined || live.rows.length === 0) return { ended: [], queued: [] }
   const lost = new EndedAttempts(change)
   for (const attempt of live.rows) {
-    const message = `agent ${attempt.agent ?? attempt.agent_id} stopped answering`
+    const what = attempt.isOfBefore === true ? 'was started anew without it' : 'stopped answering'
+    const message = `agent ${attempt.agent ?? attempt.agent_id} ${what}`
     lost.end(attempt, { cause: 'lost', message }, [])
   }
   await Promise.all([lost.store(tx), change.store(tx), lost.replaceBest(tx)])

@@ -155,7 +155,10 @@ test('what an agent was starting when it was killed goes on, ends as it has ende
   expect(withPlace.match(/"place":null/g)).toHaveLength(all.length)
   // As if the agent had come no further than to the first entry of each.
   writeFileSync(journal, withPlace.replace(/"place":\{[^}]*\}/g, '"place":null'))
-  await bench.agent({ slots: 3 })
+  const second = await bench.agent({ slots: 3 })
+  await second.ready
+  const told = bench.server.registrations.at(-1)?.attempts
+  expect(told?.toSorted()).toEqual(all.map((known) => known.assignment.attemptId).toSorted())
   expect(await ended(finishes)).toMatchObject({ cause: 'succeeded', exitCode: 0 })
   expect(await ended(never)).toMatchObject({ cause: 'withdrawn' })
   expect(lives.ended).toBeUndefined()

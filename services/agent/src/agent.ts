@@ -281,7 +281,7 @@ export class Agent implements AgentHandle {
   }
 
   async #work(): Promise<void> {
-    const agentId = await this.#link.register()
+    const agentId = await this.#link.register(this.#runs.all.map((run) => run.assignment.attemptId))
     if (agentId === null) return
     this.#settleReady.resolve(agentId)
     this.#isRegistered = true

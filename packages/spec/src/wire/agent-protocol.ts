@@ -42,6 +42,11 @@ export const RegisterAgent = z.strictObject({
   launchers: z.array(z.string()).min(1),
   labels: z.record(z.string(), z.string()).default({}),
   version: z.string(),
+  /**
+   * Told by an agent that has just been started: all that it has taken over from before. What else the server counts as
+   * its own was on its way when it was killed, and is given to others at once instead of at the end of its lease.
+   */
+  attempts: z.array(AttemptId).max(10_000).optional(),
 })
 export type RegisterAgent = z.infer<typeof RegisterAgent>
 

@@ -58,19 +58,19 @@ export async function ownedSweep(
   return { id, ownerEpoch: rows[0]?.owner_epoch ?? 0 }
 }
 
+export const SAMPLE_AGENT = {
+  host: 'here',
+  slots: [{ index: 0 }, { index: 1 }],
+  cpus: 2,
+  memoryBytes: 4e9,
+  queues: ['default'],
+  launchers: ['process'],
+  version: '0.0.0',
+}
+
 export async function sampleAgent(database: Database, changes: Partial<RegisterAgent> = {}): Promise<AgentId> {
   const id = AgentId.parse(nextId())
-  const agent = RegisterAgent.parse({
-    name: `agent-${id}`,
-    host: 'here',
-    slots: [{ index: 0 }, { index: 1 }],
-    cpus: 2,
-    memoryBytes: 4e9,
-    queues: ['default'],
-    launchers: ['process'],
-    version: '0.0.0',
-    ...changes,
-  })
+  const agent = RegisterAgent.parse({ name: `agent-${id}`, ...SAMPLE_AGENT, ...changes })
   await registerAgent(database, id, agent)
   return id
 }

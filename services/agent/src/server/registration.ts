@@ -1,4 +1,5 @@
 import { SweepError } from '@sweep/spec/errors'
+import type { AttemptId } from '@sweep/spec/ids'
 import type { AgentRegistered, RegisterAgent } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import type { z } from 'zod'
@@ -36,13 +37,14 @@ export class Registration {
 
   /**
    * Registers, for as long as it takes; null when the agent was closed meanwhile.
+   * @param attempts what it has taken over, when it has just been started
    * @throws SweepError when the server does not want it
    */
-  async register(): Promise<AgentRegistered | null> {
+  async register(attempts?: readonly AttemptId[]): Promise<AgentRegistered | null> {
     const { about, log, mayGiveUp, signal, url } = this.#options
     while (!signal.aborted) {
       try {
-        const registered = await this.#registerOnce()
+        const registered = await this.#registerOnce(attempts)
         this.#identity = { agentId: registered.agentId, token: registered.token, url }
         this.keep()
         this.#backoff.reset()
@@ -78,11 +80,11 @@ export class Registration {
     }
   }
 
-  async #registerOnce(): Promise<AgentRegistered> {
+  async #registerOnce(attempts: readonly AttemptId[] | undefined): Promise<AgentRegistered> {
     const { about, api, signal, token } = this.#options
     const identity = this.#identity
     if (identity === null) return api.register(about, token, signal)
-    const own = { ...about, agentId: identity.agentId }
+    const own = { ...about, agentId: identity.agentId, ...(attempts === undefined ? {} : { attempts: [...attempts] }) }
     try {
       return await api.register(own, identity.token, signal)
     } catch (error) {

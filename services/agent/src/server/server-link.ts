@@ -1,4 +1,5 @@
 import { assertNever } from '@sweep/spec/assert-never'
+import type { AttemptId } from '@sweep/spec/ids'
 import type {
   AgentEvent,
   AgentQueue,
@@ -81,11 +82,11 @@ export class ServerLink {
     })
   }
 
-  /** The agent's id, however long it takes; null when the link was closed meanwhile or the agent is not wanted. */
-  async register(): Promise<string | null> {
+  /** See `Registration.register`. The agent's id, however long it takes; null when the link was closed meanwhile or the agent is not wanted. */
+  async register(attempts?: readonly AttemptId[]): Promise<string | null> {
     let registered: AgentRegistered | null
     try {
-      registered = await this.#registration.register()
+      registered = await this.#registration.register(attempts)
     } catch (error) {
       this.#options.onRefused(error)
       return null

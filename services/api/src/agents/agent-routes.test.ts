@@ -58,6 +58,23 @@ describe('registering', () => {
     expect(taken.agentId).toBe(agent.id)
   })
 
+  test('what an agent that was started anew has not taken over is queued again at once', async () => {
+    await controller.issue(sweepId, 2)
+    const [kept, left] = await claim({ max: 2 })
+    if (kept === undefined || left === undefined) throw new Error('there are two')
+    const body = {
+      ...{ agentId: agent.id, name: 'back', host: 'h', slots: [{ index: 0 }, { index: 1 }], cpus: 4, memoryBytes: 8e9 },
+      ...{ queues: ['default'], launchers: ['process'], version: '2' },
+    }
+    const register = (more: object) => api.call('POST', '/agents', { token: agent.token, body: { ...body, ...more } })
+    await register({})
+    expect((await getAttempt(api.database, left.attemptId))?.state).toBe('running')
+    await register({ attempts: [kept.attemptId] })
+    expect(await getAttempt(api.database, left.attemptId)).toMatchObject({ state: 'ended', cause: 'lost' })
+    expect((await getAttempt(api.database, kept.attemptId))?.state).toBe('running')
+    expect((await getSweep(api.database, sweepId))?.trials).toMatchObject({ queued: 1, running: 1 })
+  })
+
   test.each([
     { slots: [] },
     { slots: [{ index: -1 }] },

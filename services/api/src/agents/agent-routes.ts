@@ -20,7 +20,7 @@ import {
 } from '@sweep/spec/wire/agent-protocol'
 import { AgentList, AgentView } from '@sweep/spec/wire/api'
 import { drainAgent, getAgent, listAgents, registerAgent } from '@sweep/store/agents'
-import type { ClaimedAttempt } from '@sweep/store/attempts'
+import { type ClaimedAttempt, endLeftBehind } from '@sweep/store/attempts'
 import { freeRuns } from '@sweep/store/free-runs'
 import { claimsThatAreOver } from '@sweep/store/leftovers'
 import { ingestReports } from '@sweep/store/reports'
@@ -82,7 +82,13 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
     },
     async (request) => {
       const { agentId, token, allowed } = await admit(request, context)
+      const { attempts } = request.body
       const agent = await registerAgent(database, agentId, request.body, allowed)
+      if (attempts !== undefined) {
+        const left = await endLeftBehind(database, agentId, attempts)
+        if (left.ended.length > 0) log.warn({ agentId, attempts: left.ended }, 'agent was started anew without these')
+        tellIngested(left, notifier)
+      }
       const text = token ?? (await agentToken(agent, context))
       notifier.tell('agent_changed', [agentId])
       log.info({ agentId, name: agent.name, host: agent.host, slots: agent.slots.length }, 'agent registered')
