@@ -42,7 +42,7 @@ export function chooseMethod(situation: Situation): Pick {
   }
   if (stopsEarly) {
     const why = 'most trials are stopped early, so there are many, and only their order counts'
-    // Each is the slower one by far on some tasks, and both learn from what the other one has tried.
+    // cmaes is far ahead where good configs lie in the middle and far behind where not; both learn from all trials.
     return numbers > 0
       ? { methods: ['evolution', 'cmaes'], why: `${why}; evolution and cmaes take turns` }
       : { methods: ['evolution'], why }
