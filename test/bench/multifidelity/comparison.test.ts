@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { bestAt, isFaster, lossesOf, timeRatio } from './comparison.ts'
+import { bestAt, duelsOf, isFaster, timeRatio } from './comparison.ts'
 import { type Cell, type Entrant, hitCount, meanTime, medianTime } from './outcomes.ts'
 
 const cell = (task: string): Cell => ({ task, workers: 8, target: 'top2%' })
@@ -41,12 +41,17 @@ test('against several, the best at each cell is the rival', () => {
   expect(timeRatio(cells, slow, [fast, other])?.value).toBeCloseTo(Math.sqrt(4 * 4), 12)
 })
 
-test('a loss is a cell where even the best of ours is slower', () => {
-  expect(lossesOf(cells, [slow, fast], [other]).map((loss) => [loss.cell.task, loss.ours.entrant.label])).toEqual([
-    ['a', 'fast'],
+test('at each cell the best of ours meets the best baseline', () => {
+  const shown = duelsOf(cells, [slow, fast], [other]).map(({ cell, ours, theirs, ratio }) => [
+    cell.task,
+    ours.entrant.label,
+    theirs.entrant.label,
+    ratio,
   ])
-  expect(lossesOf(cells, [fast], [slow])).toEqual([])
-  expect(lossesOf(cells, [fast], [fast])).toEqual([])
+  expect(shown).toEqual([['a', 'fast', 'other', 2]])
+  expect(duelsOf(cells, [slow, fast], [slow]).map(({ ratio }) => ratio)).toEqual([0.5, 0.25])
+  const never = entrant('never', { b: [undefined, undefined] })
+  expect(duelsOf(cells, [never], [slow])).toMatchObject([{ ratio: 1, verdict: 'undecided' }])
 })
 
 test('faster and slower are told apart over the seeds', () => {

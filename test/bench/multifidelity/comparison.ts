@@ -38,16 +38,22 @@ export function isFaster(hits: Hits, other: Hits): 'faster' | 'slower' | 'undeci
   return ({ lower: 'faster', higher: 'slower', undecided: 'undecided' } as const)[verdict]
 }
 
-/** A cell where even our best is slower than the best baseline. */
-export interface Loss {
+/** The best of ours against the best baseline at a cell. */
+export interface Duel {
   readonly cell: Cell
   readonly ours: Measured
   readonly theirs: Measured
+  /** Mean time of ours over theirs; 1 where neither ever got there. */
+  readonly ratio: number
+  readonly verdict: 'faster' | 'slower' | 'undecided'
 }
 
-export function lossesOf(cells: readonly Cell[], ours: readonly Entrant[], baselines: readonly Entrant[]): Loss[] {
+/** Cells where nothing of the others was measured are left out. */
+export function duelsOf(cells: readonly Cell[], ours: readonly Entrant[], baselines: readonly Entrant[]): Duel[] {
   return cells.flatMap((cell) => {
     const [own, theirs] = [bestAt(cell, ours), bestAt(cell, baselines)]
-    return own && theirs && meanTime(own.hits) > meanTime(theirs.hits) ? [{ cell, ours: own, theirs }] : []
+    if (own === undefined || theirs === undefined) return []
+    const ratio = meanTime(own.hits) / meanTime(theirs.hits)
+    return [{ cell, ours: own, theirs, ratio, verdict: isFaster(own.hits, theirs.hits) }]
   })
 }

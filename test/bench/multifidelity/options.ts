@@ -13,6 +13,8 @@ export interface FidelityOptions {
   readonly seeds: number
   /** No seed is begun that would end later. */
   readonly limitMs: number
+  /** The file that keeps results. */
+  readonly keep: string | undefined
 }
 
 /** What runs when nothing is named: samplers that are slower than the simulated trainings have to be named. */
@@ -38,6 +40,7 @@ export function parseFidelityOptions(args: readonly string[]): FidelityOptions {
       tasks: { type: 'string' },
       seeds: { type: 'string' },
       workers: { type: 'string' },
+      keep: { type: 'string' },
     },
   })
   const all = [...multiFidelityTasks().map(({ name }) => name), ...(hasLcbench() ? LCBENCH_NAMES : [])]
@@ -48,5 +51,6 @@ export function parseFidelityOptions(args: readonly string[]): FidelityOptions {
     workers: chosen('workers', [...ROUNDS.keys()], values.workers, String),
     seeds: wholeNumber('seeds', values.seeds, values.quick ? 5 : 20),
     limitMs: values.quick ? QUICK_LIMIT_MS : Number.POSITIVE_INFINITY,
+    keep: values.keep,
   }
 }

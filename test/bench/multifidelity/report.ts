@@ -1,5 +1,5 @@
 import { inDigits, printTable } from '../table.ts'
-import { bestAt, isFaster, lossesOf, timeRatio } from './comparison.ts'
+import { bestAt, type Duel, duelsOf, isFaster, timeRatio } from './comparison.ts'
 import { type Cell, type Entrant, type Hits, hitCount, meanTime, medianTime } from './outcomes.ts'
 
 export interface Comparison {
@@ -17,13 +17,31 @@ export function printComparison({ cells, ours, baselines }: Comparison): void {
     printTimes(workers, own, ours, baselines)
     if (baselines.length > 0) printRatios(workers, own, ours, baselines)
   }
-  const losses = lossesOf(cells, ours, baselines)
-  if (losses.length === 0) return
-  console.log('\nwhere our best is slower than the best baseline, by mean time in full trainings')
-  for (const { cell, ours: own, theirs } of losses) {
-    const [a, b] = [own, theirs].map(({ entrant, hits }) => `${entrant.label} ${inDigits(meanTime(hits))}`)
-    console.log(`  ${cell.task} ${cell.target}, ${crowdOf(cell.workers)}: ${a}, ${b}`)
-  }
+  if (baselines.length > 0) printDuels(duelsOf(cells, ours, baselines))
+}
+
+/** Target by target. */
+function printDuels(duels: readonly Duel[]): void {
+  printTable(
+    [
+      'mean time to the target in full trainings, what was not reached counts as the budget; + and -: p < 0.05 (Mann-Whitney U)',
+      'the best of ours',
+      'seeds',
+      'the best baseline',
+      'seeds',
+      'ratio',
+      '',
+    ],
+    duels.map(({ cell, ours, theirs, ratio, verdict }) => [
+      `${cell.task} ${cell.target}, ${crowdOf(cell.workers)}`,
+      ...[ours, theirs].flatMap(({ entrant, hits }) => [
+        `${entrant.label} ${inDigits(meanTime(hits))}`,
+        String(hits.times.length),
+      ]),
+      ratio.toFixed(2),
+      `${ratio > 1 ? 'MISSED' : 'ok'}${MARKS[verdict]}`,
+    ]),
+  )
 }
 
 function printTimes(
@@ -80,6 +98,6 @@ function printRatios(
   )
 }
 
-function crowdOf(workers: number): string {
+export function crowdOf(workers: number): string {
   return workers === 1 ? '1 worker' : `${workers} workers`
 }

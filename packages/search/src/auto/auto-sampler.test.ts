@@ -2,10 +2,11 @@ import type { Config } from '@sweep/spec/search-space'
 import { expect, test } from 'vitest'
 import { createSearch } from '../search.ts'
 import { documentOf, mixedSpace } from '../testing/documents.ts'
-import { created } from '../testing/histories.ts'
+import { created, report } from '../testing/histories.ts'
 import { learningContract } from '../testing/learning-contract.ts'
 import { objectivesContract } from '../testing/objectives-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
+import { finished } from '../testing/sequential-run.ts'
 import { allSpaces, spaceOf } from '../testing/spaces.ts'
 import { autoSampler } from './auto-sampler.ts'
 import { chooseMethod, type Situation } from './choose-method.ts'
@@ -29,7 +30,8 @@ test.each<[string, Partial<Situation>, string]>([
   ['few trials over choices and conditions', { choices: 3, conditional: 2 }, 'gp'],
   ['priors or past results to begin from', { hasBeliefs: true, ended: 3 }, 'gp'],
   ['priors that the trials have overtaken', { hasBeliefs: true }, 'gp'],
-  ['trials that are stopped early', { stopsEarly: true, ended: 0 }, 'cmaes'],
+  ['trials that are stopped early', { stopsEarly: true, ended: 0 }, 'evolution and cmaes'],
+  ['thousands of trials that are stopped early', { stopsEarly: true, ended: 5000 }, 'evolution and cmaes'],
   ['trials over choices alone that are stopped early', { stopsEarly: true, numbers: 0, choices: 3 }, 'evolution'],
   ['priors, and trials that are stopped early', { stopsEarly: true, hasBeliefs: true, ended: 3 }, 'tpe'],
   ['thousands of trials over numbers', { ended: 5000 }, 'cmaes'],
@@ -44,7 +46,7 @@ test.each<[string, Partial<Situation>, string]>([
   ['choices alone, for long', { numbers: 0, choices: 6, ended: 5000 }, 'evolution'],
 ])('%s', (_, situation, method) => {
   const pick = chooseMethod({ ...plain, ...situation })
-  expect(pick.method).toBe(method)
+  expect(pick.methods.join(' and ')).toBe(method)
   expect(pick.why).not.toBe('')
 })
 
@@ -91,6 +93,30 @@ test('every suggestion says which method was picked, and why', () => {
   expect(firstReason(301, numbers)).toMatch(
     /^cmaes: .*generation .* \(over 300 trials have ended, and all parameters are/,
   )
+})
+
+test('where trials are stopped early two methods take turns, and neither proposes what the other one did', () => {
+  const space = spaceOf({ name: 'k', type: 'int', min: 1, max: 24 }, { name: 'c', type: 'choice', values: ['a', 'b'] })
+  let { sampler } = createSearch(documentOf({ method: 'auto', space, earlyTerminate: { type: 'asha' } }))
+  const seen = new Set<string>()
+  for (let trial = 1; trial <= 48; trial += 8) {
+    const { suggestions } = sampler.ask(8)
+    expect(sampler.ask(3).suggestions).toEqual(suggestions.slice(0, 3))
+    for (const [index, { config, draw, reason }] of suggestions.entries()) {
+      expect(draw).toBe(trial + index - 1)
+      expect(reason).toMatch(draw % 2 === 0 ? /^evolution: / : /^cmaes: /)
+      seen.add(JSON.stringify(config))
+      const state = index % 4 === 0 ? 'completed' : 'pruned'
+      const facts = [
+        created(trial + index, config, draw),
+        report(trial + index, 1, Number(config['k'])),
+        finished(trial + index, Number(config['k']), state),
+      ]
+      for (const fact of facts) sampler = sampler.tell(fact)
+    }
+  }
+  expect(seen.size).toBe(48)
+  expect(sampler.ask(2)).toEqual({ suggestions: [], exhausted: true })
 })
 
 test('changing over from one method to another repeats no config and leaves none out', () => {

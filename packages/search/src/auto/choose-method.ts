@@ -20,7 +20,8 @@ export interface Situation {
 }
 
 export interface Pick {
-  readonly method: Picked
+  /** One, or several that take turns. */
+  readonly methods: readonly Picked[]
   readonly why: string
 }
 
@@ -32,34 +33,37 @@ const MODELLED_TRIALS = 300
 /** With several objectives the front is known well enough after so many; from then on children of it are better still. */
 const MODELLED_FOR_SEVERAL = 100
 
-/** Which method proposes the next config, and why, in words for the facts. */
+/** Which methods propose the next configs, and why, in words for the facts. */
 export function chooseMethod(situation: Situation): Pick {
   const { objectives, numbers, choices, conditional, stopsEarly, hasBeliefs, ended } = situation
   if (objectives > 1) return pickForSeveral(objectives, ended)
   if (stopsEarly && hasBeliefs && ended < BELIEVED_TRIALS) {
-    return { method: 'tpe', why: `it begins from priors and past results for ${BELIEVED_TRIALS} trials` }
+    return { methods: ['tpe'], why: `it begins from priors and past results for ${BELIEVED_TRIALS} trials` }
   }
   if (stopsEarly) {
     const why = 'most trials are stopped early, so there are many, and only their order counts'
-    return { method: numbers > 0 ? 'cmaes' : 'evolution', why }
+    // cmaes is far ahead where good configs lie in the middle and far behind where not; both learn from all trials.
+    return numbers > 0
+      ? { methods: ['evolution', 'cmaes'], why: `${why}; evolution and cmaes take turns` }
+      : { methods: ['evolution'], why }
   }
   if (ended < MODELLED_TRIALS) {
-    return { method: 'gp', why: `up to ${MODELLED_TRIALS} trials a Gaussian process learns most from each` }
+    return { methods: ['gp'], why: `up to ${MODELLED_TRIALS} trials a Gaussian process learns most from each` }
   }
   const many = `over ${MODELLED_TRIALS} trials have ended`
-  if (choices === 0 && conditional === 0) return { method: 'cmaes', why: `${many}, and all parameters are numbers` }
-  return { method: 'evolution', why: `${many}, over ${numbers} numbers and ${choices} choices` }
+  if (choices === 0 && conditional === 0) return { methods: ['cmaes'], why: `${many}, and all parameters are numbers` }
+  return { methods: ['evolution'], why: `${many}, over ${numbers} numbers and ${choices} choices` }
 }
 
 /** Both learn from several objectives, and a model learns more from each of few trials. */
 function pickForSeveral(objectives: number, ended: number): Pick {
   if (ended < MODELLED_FOR_SEVERAL) {
     return {
-      method: 'tpe',
+      methods: ['tpe'],
       why: `${objectives} objectives, and up to ${MODELLED_FOR_SEVERAL} trials a model learns most from each`,
     }
   }
-  return { method: 'nsga2', why: `${objectives} objectives, and over ${MODELLED_FOR_SEVERAL} trials have ended` }
+  return { methods: ['nsga2'], why: `${objectives} objectives, and over ${MODELLED_FOR_SEVERAL} trials have ended` }
 }
 
 export function conditionalCount({ parameters }: SearchSpace): number {

@@ -3,8 +3,10 @@ import type { Config } from '@sweep/spec/search-space'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { SamplerRun } from '../sampler.ts'
+import { createSearch } from '../search.ts'
 import { contains } from '../space/contains.ts'
-import { created } from '../testing/histories.ts'
+import { documentOf } from '../testing/documents.ts'
+import { created, report } from '../testing/histories.ts'
 import { learningContract } from '../testing/learning-contract.ts'
 import { samplerContract } from '../testing/sampler-contract.ts'
 import { finished, type RunOptions, runMethod, startMethod } from '../testing/sequential-run.ts'
@@ -163,6 +165,22 @@ test('a cancelled trial counts in no generation', () => {
   const sixth = sampler.tell(created(6, sampler.ask(1).suggestions[0]!.config, 5))
   expect(reason(sixth.tell(cancelled))).toMatch(/^generation 1 /)
   expect(reason(sixth.tell(finished(6, 0)))).toMatch(/^generation 2 /)
+})
+
+test('a trial that was stopped early counts in its generation', () => {
+  const earlyTerminate = { type: 'asha', minResource: 1, maxResource: 9 }
+  let { sampler } = createSearch(documentOf({ method: 'cmaes', space: box(4), earlyTerminate }))
+  for (let trial = 1; trial <= 6; trial += 1) {
+    const { config, draw, reason } = sampler.ask(1).suggestions[0]!
+    if (trial > 1) expect(reason).toMatch(/^generation 1 /)
+    const facts = [
+      created(trial, config, draw),
+      report(trial, 1, sphere(config)),
+      finished(trial, sphere(config), 'pruned'),
+    ]
+    for (const fact of facts) sampler = sampler.tell(fact)
+  }
+  expect(sampler.ask(1).suggestions[0]!.reason).toMatch(/^generation 2 around the best 3 of 6/)
 })
 
 test('where it has been before it goes on beside', () => {

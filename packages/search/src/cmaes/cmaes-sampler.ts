@@ -59,8 +59,10 @@ export const cmaesSampler: Sampler<CmaesState> = {
     const { coordinates, settings, model } = state
     const issued = withIssued(state.issued, fact)
     const observations = observe(state.observations, coordinates.axes, settings, fact)
-    if (issued === state.issued && observations === state.observations) return state
-    const next = { ...state, issued, observations }
+    const isSame = issued === state.issued && observations === state.observations
+    // That a trial was stopped early shows nothing new of it, and yet it has come to its end.
+    if (isSame && fact.kind !== 'trial-ended') return state
+    const next = isSame ? state : { ...state, issued, observations }
     if (fact.kind === 'trial-requeued') return { ...next, told: state.told.filter((trial) => trial !== fact.trial) }
     if (fact.kind !== 'trial-ended' || !hasOutcome(observations, fact.trial)) return next
     const told = [...state.told, fact.trial]
