@@ -19,7 +19,8 @@ class WholeSystemsFirst extends BaseSequencer {
     const isWhole = ({ moduleId }: TestSpecification) => OF_WHOLE_SYSTEMS.test(moduleId)
     const [longest, ...ofCluster] = sorted.filter(isOfCluster).sort((a, b) => rank(a) - rank(b))
     const others = sorted.filter((file) => !isOfCluster(file))
-    const parts = others.filter((file) => !isWhole(file))
+    // Those that share a process come together: a file of another kind in between ends the process.
+    const parts = others.filter((file) => !isWhole(file)).sort((a, b) => Number(isShared(a)) - Number(isShared(b)))
     return [
       ...(longest === undefined ? [] : [longest]),
       ...others.filter(isWhole),
@@ -27,6 +28,10 @@ class WholeSystemsFirst extends BaseSequencer {
       ...parts.slice(ofCluster.length * BETWEEN),
     ]
   }
+}
+
+function isShared({ project }: TestSpecification): boolean {
+  return project.config.isolate === false
 }
 
 /** The one that takes five minutes comes first. */
@@ -59,7 +64,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     // Most tests wait for processes of their own; a worker for each core would leave the cores idle.
-    maxWorkers: 3,
+    maxWorkers: 5,
     sequence: { sequencer: WholeSystemsFirst },
   },
 })

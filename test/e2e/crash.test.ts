@@ -22,7 +22,7 @@ afterEach(async () => {
 
 async function startWith(
   backend: (typeof backends)[number],
-  { leaseMs = LEASE_MS, ...options }: { agent?: boolean; leaseMs?: number } = {},
+  { leaseMs = LEASE_MS, ...options }: { agent?: boolean; embedded?: boolean; leaseMs?: number } = {},
 ): Promise<TestServer> {
   const env: Record<string, string> = { SWEEP_HEARTBEAT_MS: String(HEARTBEAT_MS), SWEEP_LEASE_MS: String(leaseMs) }
   if (backend === 'redis') {
@@ -93,7 +93,7 @@ describe.each(backends)('with tickets on %s', (backend) => {
 
   it(`a server killed twice in the middle goes on where it was: nothing lost, nothing twice${note}`, async () => {
     // Longer than it is away, however slow the start: what ends after its lease is run again, and must be.
-    const server = await startWith(backend, { leaseMs: 15_000 })
+    const server = await startWith(backend, { embedded: true, leaseMs: 15_000 })
     const truth = join(await temporaryFolder(), 'truth')
     const id = await createSweep(server, sweepOf20(truth))
     for (const enough of [4, 12]) {

@@ -125,7 +125,7 @@ test("a trial's program that logs while the server dies and comes back has repor
 })
 
 test('of 16 writers that repeat themselves until they are answered nothing is lost or doubled, however often the server dies', async () => {
-  const own = await TestServer.start({ agent: false })
+  const own = await TestServer.start({ agent: false, embedded: true })
   try {
     const token = await own.token()
     const post = async (call: string, body: object) => {

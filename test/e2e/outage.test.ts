@@ -16,7 +16,7 @@ afterEach(async () => {
 })
 
 test('Postgres stopped for 20 seconds in the middle: training goes on, nothing is lost', async () => {
-  const server = await TestServer.start({ slots: 5 })
+  const server = await TestServer.start({ slots: 5, embedded: true })
   cleanups.push(() => server.remove())
   const id = await createSweep(server, TEN_TRIALS)
   await waitFor(async () => (await getSweep(server, id)).trials.running === 5)
@@ -33,7 +33,7 @@ test('Postgres stopped for 20 seconds in the middle: training goes on, nothing i
 }, 150_000)
 
 test('Postgres killed in the middle comes back by itself and the sweep completes', async () => {
-  const server = await TestServer.start({ slots: 5 })
+  const server = await TestServer.start({ slots: 5, embedded: true })
   cleanups.push(() => server.remove())
   const id = await createSweep(server, TEN_TRIALS)
   await waitFor(async () => (await getSweep(server, id)).trials.running === 5)

@@ -20,7 +20,7 @@ const LIMIT_MS = 300_000
 test(
   '64 writers at once, the server killed and started again three times: every point is there once',
   async () => {
-    const server = await TestServer.start({ agent: false })
+    const server = await TestServer.start({ agent: false, embedded: true })
     cleanups.push(() => server.remove())
     const { tracking } = createClient({ url: server.url, token: await server.token() })
     // Half of them share a run, as the processes of one training do.

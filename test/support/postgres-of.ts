@@ -3,14 +3,15 @@ import { join } from 'node:path'
 import pg from 'pg'
 import type { TestServer } from './server.ts'
 
-/** The address of the embedded Postgres of a test server, to look behind the API. */
+/** The address of a test server's database, to look behind the API. */
 export async function postgresOf(server: TestServer): Promise<string> {
+  if (server.databaseUrl !== undefined) return server.databaseUrl
   const folder = join(server.home, 'postgres')
   const read = async (name: string) => (await readFile(join(folder, name), 'utf8')).trim()
   return `postgres://sweep:${await read('password')}@127.0.0.1:${await read('port')}/sweep`
 }
 
-/** Process id of that Postgres. */
+/** Process id of a test server's embedded Postgres. */
 export async function postgresPid(server: TestServer): Promise<number> {
   const text = await readFile(join(server.home, 'postgres', 'data', 'postmaster.pid'), 'utf8')
   return Number(text.split('\n')[0])

@@ -3,8 +3,6 @@ import { type Database, openDatabase } from '@sweep/store/database'
 import { migrate } from '@sweep/store/migrate'
 import pg from 'pg'
 
-const SERVER = process.env['SWEEP_TEST_DATABASE_URL'] ?? 'postgres://sweep@127.0.0.1:54320/sweep'
-
 export interface TestDatabase {
   readonly database: Database
   /** For processes that a test starts. */
@@ -26,14 +24,14 @@ export async function testDatabase(
   } = {},
 ): Promise<TestDatabase> {
   const name = `sweep_test_${randomBytes(6).toString('hex')}`
-  await asServer(`create database ${name}${options.template === undefined ? '' : ` template ${options.template}`}`)
-  const url = new URL(SERVER)
-  url.pathname = `/${name}`
-  const database = openDatabase({ url: url.href, applicationName: 'sweep-test', max: options.max })
-  if (options.migrated !== false && options.template === undefined) await migrate(database)
+  const template = options.template ?? (options.migrated === false ? undefined : process.env['SWEEP_TEST_TEMPLATE'])
+  await asServer(`create database ${name}${template === undefined ? '' : ` template ${template}`}`)
+  const url = urlOf(name)
+  const database = openDatabase({ url, applicationName: 'sweep-test', max: options.max })
+  if (options.migrated !== false && template === undefined) await migrate(database)
   return {
     database,
-    url: url.href,
+    url,
     async drop() {
       await database.close()
       await asServer(`drop database if exists ${name} with (force)`)
@@ -41,8 +39,18 @@ export async function testDatabase(
   }
 }
 
-async function asServer(statement: string): Promise<void> {
-  const client = new pg.Client(SERVER)
+function serverUrl(): string {
+  return process.env['SWEEP_TEST_DATABASE_URL'] ?? 'postgres://sweep@127.0.0.1:54320/sweep'
+}
+
+export function urlOf(database: string): string {
+  const url = new URL(serverUrl())
+  url.pathname = `/${database}`
+  return url.href
+}
+
+export async function asServer(statement: string): Promise<void> {
+  const client = new pg.Client(serverUrl())
   await client.connect()
   try {
     await client.query(statement)

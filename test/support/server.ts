@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { type TestDatabase, testDatabase } from './postgres.ts'
 
 /** The built programs, as a user has them. `npm test` builds them first. */
 export const DIST = fileURLToPath(new URL('../../dist/', import.meta.url))
@@ -14,6 +15,11 @@ export interface ServerOptions {
   readonly slots?: number
   /** Whether the server brings its own agent; default true. */
   readonly agent?: boolean
+  /**
+   * Whether it brings its own Postgres, as users have it. By default it has a database of its own in the Postgres of the
+   * test run, where there is one: making a cluster takes more CPU time than most of these tests.
+   */
+  readonly embedded?: boolean
   readonly env?: Readonly<Record<string, string>>
 }
 
@@ -23,20 +29,29 @@ export class TestServer {
   output = ''
   readonly home: string
   private readonly options: ServerOptions
+  private readonly database: TestDatabase | undefined
   /** Chosen at the first start and kept over restarts, as clients expect. */
   private port = '0'
 
-  private constructor(home: string, options: ServerOptions) {
+  private constructor(home: string, options: ServerOptions, database: TestDatabase | undefined) {
     this.home = home
     this.options = options
+    this.database = database
   }
 
   static async start(options: ServerOptions = {}): Promise<TestServer> {
     const home = await mkdtemp(join(tmpdir(), 'sweep-home-'))
     // As root Postgres runs as another user, who must be able to pass through.
     await chmod(home, 0o755)
-    const server = new TestServer(home, options)
-    await server.start()
+    const hasPostgres = process.env['SWEEP_TEST_DATABASE_URL'] !== undefined && !options.env?.['DATABASE_URL']
+    const database = hasPostgres && options.embedded !== true ? await testDatabase() : undefined
+    const server = new TestServer(home, options, database)
+    try {
+      await server.start()
+    } catch (error) {
+      await server.remove()
+      throw error
+    }
     return server
   }
 
@@ -48,6 +63,7 @@ export class TestServer {
         SWEEP_PORT: this.port,
         SWEEP_SLOTS: String(this.options.slots ?? 2),
         SWEEP_AGENT: this.options.agent === false ? 'off' : 'on',
+        ...(this.database === undefined ? {} : { DATABASE_URL: this.database.url }),
         ...this.options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -81,6 +97,11 @@ export class TestServer {
 
   get pid(): number {
     return this.child?.pid ?? 0
+  }
+
+  /** Of the database that it was given; undefined when its Postgres is embedded. */
+  get databaseUrl(): string | undefined {
+    return this.database?.url
   }
 
   async token(): Promise<string> {
@@ -126,6 +147,7 @@ export class TestServer {
 
   async remove(): Promise<void> {
     await this.stop()
+    await this.database?.drop()
     await rm(this.home, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
 }
@@ -152,12 +174,15 @@ export async function sweep(
   return { status, stdout, stderr }
 }
 
+/** A look at a server costs it, Postgres and the test some 10 ms of CPU time between them. */
+const LOOK_MS = 100
+
 /** Waits until `condition` holds; an error it throws ends the wait at once. */
 export async function waitFor(condition: () => Promise<boolean> | boolean, timeoutMs = 60_000): Promise<void> {
   const end = performance.now() + timeoutMs
   while (!(await condition())) {
     if (performance.now() > end) throw new Error(`still not so after ${timeoutMs} ms: ${condition}`)
-    await sleep(20)
+    await sleep(LOOK_MS)
   }
 }
 

@@ -1,6 +1,5 @@
-import { openTicketQueue } from '@sweep/queue/bullmq-ticket-queue'
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
-import { TicketWait } from '@sweep/queue/ticket-wait'
+import type { TicketWait } from '@sweep/queue/ticket-wait'
 import { SweepError } from '@sweep/spec/errors'
 import type { AgentQueue, Assignment, Slot } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
@@ -31,6 +30,16 @@ interface Opened {
   readonly wait: TicketWait
   readonly source: QueueSource
 }
+
+/** A third of what an agent would load at its start, and needed only where the server lets agents in. */
+async function loadQueue() {
+  const [{ openTicketQueue }, { TicketWait }] = await Promise.all([
+    import('@sweep/queue/bullmq-ticket-queue'),
+    import('@sweep/queue/ticket-wait'),
+  ])
+  return { openTicketQueue, TicketWait }
+}
+type QueueModules = Awaited<ReturnType<typeof loadQueue>>
 
 /** Work from the queue where the server lets the agent in and Redis answers; over HTTP otherwise, and until it does. */
 export class WorkSources implements WorkSource {
@@ -104,7 +113,9 @@ export class WorkSources implements WorkSource {
         this.#drop()
         return NOT_OFFERED_MS
       }
-      const { source, wait } = this.#open(redisUrl, queues)
+      const modules = await loadQueue()
+      if (this.#isClosed) return NOT_OFFERED_MS
+      const { source, wait } = this.#open(redisUrl, queues, modules)
       source.queues = queues
       await wait.check()
       if (!this.#isUp) this.#say('claiming from the queue')
@@ -119,7 +130,7 @@ export class WorkSources implements WorkSource {
     }
   }
 
-  #open(url: string, queues: readonly AgentQueue[]): Opened {
+  #open(url: string, queues: readonly AgentQueue[], { openTicketQueue, TicketWait }: QueueModules): Opened {
     if (this.#opened?.url === url) return this.#opened
     this.#drop()
     const { owner, api, log, slots, steady } = this.#options
