@@ -28,6 +28,17 @@ test.skipIf(!isComposeAsked)(
     const health = await fetch(`http://127.0.0.1:${project.port}/api/v1/health`)
     expect(await health.json()).toMatchObject({ status: 'ok', database: 'ok' })
 
+    // Agents take their tickets from Redis, each as a user of its own; what they run reaches neither Postgres nor the token.
+    for (const agent of ['agent-1', 'agent-2']) {
+      expect((await project.run('logs', '--no-color', agent)).output).toContain('claiming from the queue')
+    }
+    const users = await project.run('exec', '-T', 'redis', 'redis-cli', 'acl', 'users')
+    expect(users.output.match(/^sweep-agent-/gm)).toHaveLength(2)
+    const inAgent = async (script: string) => (await project?.run('exec', '-T', 'agent-1', 'sh', '-c', script))?.status
+    expect(await inAgent('getent hosts redis')).toBe(0)
+    expect(await inAgent('getent hosts postgres')).not.toBe(0)
+    expect(await inAgent('test -e /run/sweep/token')).not.toBe(0)
+
     // Nobody is let in without a token, and the one that was made for people lets them in.
     const sweeps = `http://127.0.0.1:${project.port}/api/v1/sweeps`
     expect((await fetch(sweeps)).status).toBe(401)

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { queueAway } from '@sweep/queue/queue-away'
 import { type RedisConnection, redisConnection } from '@sweep/queue/redis-connection'
 import type { RandomBytes } from '@sweep/spec/clock'
 import type { AgentId } from '@sweep/spec/ids'
@@ -12,6 +13,8 @@ import type { ApiSettings } from '../settings.ts'
 const USER = 'sweep-agent-'
 const LOOK_EVERY_MS = 60_000
 const COMMAND_MS = 2000
+/** What Redis says where it makes no users, now or later. */
+const REFUSED = /NOPERM|unknown command/
 
 /** What BullMQ needs, on the keys that are named besides; nothing that tells of other keys, or reaches them. */
 const RIGHTS = [
@@ -72,9 +75,10 @@ export class AgentUsers {
   }
 
   /**
-   * The address for an agent, the same each time, so that connections outlive a change of its queues. Undefined where no
-   * user could be made: Redis is away, is older than 6, or does not let us.
+   * The address for an agent, the same each time, so that connections outlive a change of its queues. Undefined where
+   * Redis makes no users for us: it is older than 6, or does not let us.
    * @param queueNames all that it may reach from now on
+   * @throws SweepError `unavailable` while Redis is away
    */
   async addressFor(agentId: AgentId, queueNames: readonly string[]): Promise<string | undefined> {
     const { agentRedisUrl, log } = this.#options
@@ -87,7 +91,8 @@ export class AgentUsers {
       return url.href
     } catch (error) {
       log.warn({ err: error, agentId }, 'no user of Redis made for an agent, which claims over HTTP')
-      return undefined
+      if (REFUSED.test(String(error))) return undefined
+      throw queueAway(this.#redis.name, error)
     }
   }
 

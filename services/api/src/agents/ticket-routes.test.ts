@@ -193,11 +193,24 @@ describe.skipIf(!redisIsHere)(`users of Redis for agents${redisIsHere ? '' : ` (
     await expect(as(old.redisUrl ?? '', (client) => client.ping())).rejects.toThrow()
   })
 
-  test('where no user can be made agents claim over HTTP', async () => {
+  test('where Redis lets the server make no users agents claim over HTTP', async () => {
+    const allowed = ['on', '>plain', '~*', '+@all', '-acl']
+    await as(redis.url, (client) => client.call('ACL', 'SETUSER', 'plain', ...allowed))
+    const plain = redis.url.replace('redis://', 'redis://plain:plain@')
+    const without = await testApi({ agentRedisUrl: redis.url, redisUrl: plain }, redis.url)
+    try {
+      expect(await access(await registerTestAgent(without), without)).toEqual({ queues: [] })
+    } finally {
+      await without.close()
+    }
+  })
+
+  test('an agent that asks while Redis is away is told to ask again', async () => {
     const { agent } = await newPool(own)
     await redis.kill()
     try {
-      expect(await access(agent, own)).toEqual({ queues: [] })
+      const reply = await own.call('POST', `/agents/${agent.id}/queue-access`, { token: agent.token })
+      expect(reply).toMatchObject({ status: 503, body: { code: 'unavailable' } })
     } finally {
       await redis.start()
     }
