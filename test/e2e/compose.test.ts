@@ -21,6 +21,9 @@ test.skipIf(!isComposeAsked)(
   `docker-compose starts everything and runs a sweep to its end by one command${isComposeAsked ? '' : ` (${UNASKED})`}`,
   async () => {
     project = new ComposeProject(command ?? [], await freePort())
+    // An image that an earlier run left would do for the next command.
+    const build = await project.run('build')
+    expect(build.status, build.output).toBe(0)
     // The README's command, with fewer trials.
     const demo = await project.run('run', '--rm', '-T', 'demo', '--watch', '--set', 'budget.trials=4')
     expect(demo.output).toContain('the sweep is completed: its budget of 4 trials is used up')
