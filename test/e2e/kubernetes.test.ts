@@ -205,27 +205,34 @@ grace_period: 2s
 
   test('the Jobs of an agent whose host and home are lost are ended by another, and no living one', async () => {
     const lost = await TestAgent.start(server, {
-      ...{ name: 'lost', slots: 1, queue: 'lost' },
+      ...{ name: 'lost', slots: 2, queue: 'lost' },
       env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
     })
-    // Both look at the same namespace, and both sweeps run at the time of each look.
+    // Both look at the same namespace, and all sweeps run at the time of each look. In another one only the lost one was.
+    const elsewhere = `${namespace}-elsewhere`
+    await cluster.kubectl('create', 'namespace', elsewhere)
     const living = await createSweep(server, `${steps(350)}budget: {trials: 1}\n`)
-    const id = await createSweep(server, `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`)
+    const lasting = `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`
+    const id = await createSweep(server, lasting)
+    const away = await createSweep(server, lasting.replace(`namespace: ${namespace}`, `namespace: ${elsewhere}`))
     await waitFor(async () => {
-      const seen = await Promise.all([living, id].map((one) => stepsOf(one, 1).catch(() => [])))
+      const seen = await Promise.all([living, id, away].map((one) => stepsOf(one, 1).catch(() => [])))
       return seen.every((reported) => reported.length > 0)
     })
     const jobsOf = (one: string) => cluster.names('jobs', '-l', `sweep-hpo/sweep=${one}`)
     const [job = 'none'] = await jobsOf(id)
     await lost.vanish()
     await expect.poll(() => jobsOf(id), { timeout: 60_000, interval: 500 }).toEqual([])
+    const left = () => cluster.kubectl('-n', elsewhere, 'get', 'jobs,pods', '-o', 'name')
+    await expect.poll(left, { timeout: 60_000, interval: 500 }).toBe('')
+    await cluster.kubectl('delete', 'namespace', elsewhere, '--wait=false')
     expect(agent.output).toContain('leftovers of lost agents ended')
     expect(job).toContain(id)
     expect((await getTrial(server, id, 1)).attemptList[0]?.cause).toBe('lost')
-    await server.call('POST', `/sweeps/${id}/cancel`)
+    for (const one of [id, away]) await server.call('POST', `/sweeps/${one}/cancel`)
     expect(await finished(server, living)).toMatchObject({ trials: { completed: 1 } })
     expect((await getTrial(server, living, 1)).attemptList).toHaveLength(1)
-    await expectConsistent(server, [id, living])
+    await expectConsistent(server, [id, away, living])
     await nothingLeft()
   }, 240_000)
 

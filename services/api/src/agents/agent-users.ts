@@ -11,6 +11,7 @@ import type { ApiDependencies } from '../context.ts'
 import type { ApiSettings } from '../settings.ts'
 
 const USER = 'sweep-agent-'
+const VISITOR = 'sweep-visitor-'
 const LOOK_EVERY_MS = 60_000
 const COMMAND_MS = 2000
 /** What Redis says where it makes no users, now or later. */
@@ -56,11 +57,13 @@ export async function openAgentUsers(
 export class AgentUsers {
   readonly #options: AgentUsersOptions
   readonly #key: Buffer
+  readonly #randomBytes: (count: number) => Buffer
   readonly #redis: RedisConnection
   readonly #timer: NodeJS.Timeout
 
-  private constructor(options: AgentUsersOptions, key: Buffer) {
+  private constructor(options: AgentUsersOptions, key: Buffer, randomBytes: RandomBytes) {
     this.#options = options
+    this.#randomBytes = (count) => Buffer.from(randomBytes(count))
     this.#key = key
     this.#redis = redisConnection(options.redisUrl, COMMAND_MS)
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS)
@@ -71,7 +74,7 @@ export class AgentUsers {
   static async load(options: AgentUsersOptions, randomBytes: RandomBytes): Promise<AgentUsers> {
     const fresh = Buffer.from(randomBytes(32)).toString('hex')
     const key = String(await settingOrInitial(options.database, 'agent-user-key', fresh))
-    return new AgentUsers(options, Buffer.from(key, 'hex'))
+    return new AgentUsers(options, Buffer.from(key, 'hex'), randomBytes)
   }
 
   /**
@@ -93,6 +96,23 @@ export class AgentUsers {
       log.warn({ err: error, agentId }, 'no user of Redis made for an agent, which claims over HTTP')
       if (REFUSED.test(String(error))) return undefined
       throw queueAway(this.#redis.name, error)
+    }
+  }
+
+  /** Lets `work` go where agents go, as a user who may see that Redis is there and nothing in it. */
+  async asVisitor<T>(work: (url: string) => Promise<T>): Promise<T | { readonly problem: string }> {
+    const url = new URL(this.#options.agentRedisUrl)
+    url.username = `${VISITOR}${this.#randomBytes(8).toString('hex')}`
+    url.password = this.#randomBytes(32).toString('base64url')
+    try {
+      await this.#acl('SETUSER', url.username, 'reset', 'on', `>${url.password}`, '+ping', '+info')
+    } catch (error) {
+      return { problem: `no user can be made for agents: ${error instanceof Error ? error.message : error}` }
+    }
+    try {
+      return await work(url.href)
+    } finally {
+      await this.#acl('DELUSER', url.username).catch(() => undefined)
     }
   }
 
