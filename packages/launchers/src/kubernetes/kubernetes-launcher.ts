@@ -124,10 +124,10 @@ export class KubernetesLauncher implements Launcher {
       const job = jobs.find(({ metadata }) => metadata.name === jobName(id, epoch))
       if (job === undefined) continue
       const place = placeOfJob(job, agent.id)
-      const { ready, succeeded, failed } = job.status
-      if (ready + succeeded + failed > 0) return place
+      const removal = new JobRemoval(this.#client, place)
+      if (job.status.succeeded + job.status.failed > 0 || (await removal.hasBegun())) return place
       // Whether it has all its Secrets nobody knows, and without one of them it would wait for ever.
-      await new JobRemoval(this.#client, place).job()
+      await removal.job()
     }
     return undefined
   }
