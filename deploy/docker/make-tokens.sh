@@ -1,10 +1,11 @@
 #!/bin/sh
-# Makes the two tokens of a new installation in /run/sweep, once: `token` may do everything, `join-token` lets agents join.
+# Makes the two tokens of a new installation, once: that in /run/sweep may do everything, that in /run/sweep-join lets agents
+# join.
 set -eu
 umask 077
 make() {
-  [ -s "/run/sweep/$1" ] && return
-  node -e "process.stdout.write('swp_$2_' + crypto.randomBytes(32).toString('base64url'))" > "/run/sweep/$1"
+  [ -s "$1/token" ] && return
+  node -e "process.stdout.write('swp_$2_' + crypto.randomBytes(32).toString('base64url'))" > "$1/token"
 }
-make token user
-make join-token join
+make /run/sweep user
+make /run/sweep-join join

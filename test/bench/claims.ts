@@ -144,7 +144,8 @@ class WaitingAgent {
     await this.#api.register({ ...about, version: '0' }, token, this.#closed.signal)
     const log = pino({ level: 'silent' })
     const steady = () => performance.now()
-    this.#sources = new WorkSources({ api: this.#api, claim: this.#claim, owner: name, slots: SLOTS, steady, log })
+    const how = { claim: this.#claim, owner: name, slots: SLOTS, steady, onCondition: () => undefined }
+    this.#sources = new WorkSources({ api: this.#api, ...how, log })
     await this.#sources.open()
     void this.#ask(this.#sources)
   }

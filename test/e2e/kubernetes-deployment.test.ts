@@ -16,6 +16,9 @@ const IMAGE = 'sweep-test/sweep:1'
 /** No DNS there: the addresses of its services. */
 const ADDRESSES = { 'sweep-api': '10.96.46.1', 'sweep-postgres': '10.96.46.2', 'sweep-redis': '10.96.46.3' }
 
+/** What an agent says that takes its tickets from Redis. */
+const BY_QUEUE = 'claiming from the queue'
+
 const isAsked = process.env['SWEEP_TEST_DEPLOYMENT'] === '1'
 const enabled = isAsked && hasCluster()
 const WHY_NOT = isAsked
@@ -62,6 +65,12 @@ describe.skipIf(!enabled)(enabled ? 'deploy/kubernetes on the test cluster' : WH
         throw new Error(`${await kubectl('get', 'pods', '-o', 'wide')}\n${await logsOf(name)}`, { cause })
       })
     }
+
+    // Who is in the cluster does not get into Redis by that, while agents do, each as a user of its own.
+    const redis = (...words: string[]) => kubectl('exec', 'deployment/sweep-redis', '--', ...words)
+    expect(await redis('env', '-u', 'REDISCLI_AUTH', 'redis-cli', 'get', 'x')).toContain('NOAUTH')
+    await expect.poll(() => kubectl('logs', 'deployment/sweep-agent'), { timeout: 30_000 }).toContain(BY_QUEUE)
+    expect(await redis('redis-cli', 'acl', 'users')).toMatch(/^sweep-agent-/m)
 
     // The example as it stands, with an image that is here, and fewer and shorter trials.
     const example = readFileSync(join(ROOT, 'sweeps/digits/sweep-resource.yaml'), 'utf8')

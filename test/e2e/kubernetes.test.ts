@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect } from '@sweep/launchers/kubernetes/connect'
 import { Informer } from '@sweep/launchers/kubernetes/informer'
@@ -205,32 +205,56 @@ grace_period: 2s
 
   test('the Jobs of an agent whose host and home are lost are ended by another, and no living one', async () => {
     const lost = await TestAgent.start(server, {
-      ...{ name: 'lost', slots: 1, queue: 'lost' },
+      ...{ name: 'lost', slots: 2, queue: 'lost' },
       env: { SWEEP_LAUNCHERS: 'kubernetes', SWEEP_KUBECONFIG: cluster.kubeconfig },
     })
-    // Both look at the same namespace, and both sweeps run at the time of each look.
+    // Both look at the same namespace, and all sweeps run at the time of each look. In another one only the lost one was.
+    const elsewhere = `${namespace}-elsewhere`
+    await cluster.kubectl('create', 'namespace', elsewhere)
     const living = await createSweep(server, `${steps(350)}budget: {trials: 1}\n`)
-    const id = await createSweep(server, `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`)
+    const lasting = `${steps(10_000)}budget: {trials: 1}\nqueue: lost\n`
+    const id = await createSweep(server, lasting)
+    const away = await createSweep(server, lasting.replace(`namespace: ${namespace}`, `namespace: ${elsewhere}`))
     await waitFor(async () => {
-      const seen = await Promise.all([living, id].map((one) => stepsOf(one, 1).catch(() => [])))
+      const seen = await Promise.all([living, id, away].map((one) => stepsOf(one, 1).catch(() => [])))
       return seen.every((reported) => reported.length > 0)
     })
     const jobsOf = (one: string) => cluster.names('jobs', '-l', `sweep-hpo/sweep=${one}`)
     const [job = 'none'] = await jobsOf(id)
     await lost.vanish()
     await expect.poll(() => jobsOf(id), { timeout: 60_000, interval: 500 }).toEqual([])
+    const left = () => cluster.kubectl('-n', elsewhere, 'get', 'jobs,pods', '-o', 'name')
+    await expect.poll(left, { timeout: 60_000, interval: 500 }).toBe('')
+    await cluster.kubectl('delete', 'namespace', elsewhere, '--wait=false')
     expect(agent.output).toContain('leftovers of lost agents ended')
     expect(job).toContain(id)
     expect((await getTrial(server, id, 1)).attemptList[0]?.cause).toBe('lost')
-    await server.call('POST', `/sweeps/${id}/cancel`)
+    for (const one of [id, away]) await server.call('POST', `/sweeps/${one}/cancel`)
     expect(await finished(server, living)).toMatchObject({ trials: { completed: 1 } })
     expect((await getTrial(server, living, 1)).attemptList).toHaveLength(1)
-    await expectConsistent(server, [id, living])
+    await expectConsistent(server, [id, away, living])
     await nothingLeft()
   }, 240_000)
 
-  test('a sweep brings its code along, and its programs report and upload by the SDK', async () => {
+  /** A sweep whose code, a program for the SDK, goes along. */
+  async function sweepWithCode(files: Readonly<Record<string, string>>, search: string, more: string): Promise<string> {
     const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
+    for (const [path, text] of Object.entries(files)) {
+      mkdirSync(dirname(join(folder, path)), { recursive: true })
+      writeFileSync(join(folder, path), text)
+    }
+    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
+    const run = `program: train.py\ncode: snapshot\nlauncher: kubernetes\n${pod}\n${more}`
+    const metric = 'metric: {name: val_loss, goal: minimize}'
+    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${metric}\n${run}\n`)
+    const env = await server.environment()
+    const { status, stderr, stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], { env })
+    expect(status, stderr).toBe(0)
+    rmSync(folder, { recursive: true })
+    return stdout.trim()
+  }
+
+  test('a sweep brings its code along, and its programs report and upload by the SDK', async () => {
     const program = `
 import loss, sweep
 for step in range(1, 4):
@@ -239,17 +263,9 @@ sweep.log_artifact("train.py")
 (sweep.info.run_dir / "artifacts" / "deep").mkdir(parents=True)
 (sweep.info.run_dir / "artifacts" / "deep" / "left").write_text("when it ended")
 `
-    mkdirSync(join(folder, 'loss'))
-    writeFileSync(join(folder, 'loss', '__init__.py'), 'def at(step):\n    return 1 / step\n')
-    writeFileSync(join(folder, 'train.py'), program)
-    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
-    const search = 'method: random\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {min: 0.0, max: 1.0}}'
-    const run = `program: train.py\nbudget: {trials: 1}\ncode: snapshot\nlauncher: kubernetes\n${pod}`
-    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
-    const env = await server.environment()
-    const { stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], { env })
-    rmSync(folder, { recursive: true })
-    const id = stdout.trim()
+    const files = { 'train.py': program, 'loss/__init__.py': 'def at(step):\n    return 1 / step\n' }
+    const search = 'method: random\nparameters: {x: {min: 0.0, max: 1.0}}'
+    const id = await sweepWithCode(files, search, 'budget: {trials: 1}')
     expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
     expect(await stepsOf(id, 1)).toEqual([1, 2, 3])
     const { artifacts } = await server.call<ArtifactList>('GET', `/sweeps/${id}/trials/1/artifacts`)
@@ -259,8 +275,7 @@ sweep.log_artifact("train.py")
   }, 240_000)
 
   /** Trains 27 steps, each of which it saves, in pods that have no volume; says at which it begins. */
-  async function savingSweep(values: readonly number[], more: string): Promise<string> {
-    const folder = mkdtempSync(join(tmpdir(), 'sweep-code-'))
+  function savingSweep(values: readonly number[], more: string): Promise<string> {
     const program = `
 import sweep, time
 p = sweep.params(x=0.5)
@@ -274,46 +289,86 @@ for step in range(first, 28):
         break
     time.sleep(0.2)
 `
-    writeFileSync(join(folder, 'train.py'), program)
-    const pod = `kubernetes: {image: "${PYTHON}", namespace: ${namespace}}`
-    const search = `method: grid\nmetric: {name: val_loss, goal: minimize}\nparameters: {x: {values: [${values}]}}`
-    const run = `program: train.py\ncode: snapshot\nlauncher: kubernetes\n${pod}\n${more}`
-    writeFileSync(join(folder, 'sweep.yaml'), `${search}\n${run}\n`)
-    const env = await server.environment()
-    const { stdout } = await sweep(['create', join(folder, 'sweep.yaml'), '-o', 'name'], { env })
-    rmSync(folder, { recursive: true })
-    return stdout.trim()
+    return sweepWithCode({ 'train.py': program }, `method: grid\nparameters: {x: {values: [${values}]}}`, more)
+  }
+
+  /** A population whose members keep by whom each step of theirs was done, and say so when they begin. */
+  function populationSweep(): Promise<string> {
+    const program = `
+import json, sweep
+p = sweep.params(x=0.5)
+ck = sweep.restore()
+loss, done_by = json.loads((ck.path / "state").read_text()) if ck else (p.x, [])
+print("goes on from", json.dumps(done_by), flush=True)
+for step in range(len(done_by) + 1, 7):
+    loss *= 0.9
+    done_by.append(sweep.info.trial)
+    with sweep.checkpoint(step, keep=0) as path:
+        (path / "state").write_text(json.dumps([loss, done_by]))
+    if sweep.report(step, val_loss=loss, wait=5 if step % 2 == 0 else 0):
+        break
+`
+    const search = 'method: pbt\npbt: {population: 3, quantile: 0.4, interval: 2, max_resource: 6}\nseed: 5'
+    return sweepWithCode({ 'train.py': program }, `${search}\nparameters: {x: {min: 0.5, max: 1.5}}`, 'parallelism: 3')
+  }
+
+  async function outputOf(id: string, trial: number, attempt: number): Promise<string> {
+    return (await server.call<LogPage>('GET', `/sweeps/${id}/trials/${trial}/logs?attempt=${attempt}`)).text
   }
 
   async function beginOf(id: string, trial: number, attempt: number): Promise<number> {
-    const { text } = await server.call<LogPage>('GET', `/sweeps/${id}/trials/${trial}/logs?attempt=${attempt}`)
-    return Number(/begins at (\d+)/.exec(text)?.[1])
+    return Number(/begins at (\d+)/.exec(await outputOf(id, trial, attempt))?.[1])
   }
 
-  test('a pod deleted by hand is followed by one that goes on from its checkpoint, without a volume', async () => {
-    const id = await savingSweep([0.5], 'budget: {trials: 1}')
+  test('a pod deleted by hand, and one that gives way to a higher priority, are followed by others that go on from their checkpoints', async () => {
+    const deleted = await savingSweep([0.5], 'budget: {trials: 1}')
+    const preempted = await savingSweep([0.5], 'budget: {trials: 1}\nresources: {gpus: 1}\ngrace_period: 5s')
     const newest = `select coalesce((checkpoint ->> 'step')::int, 0) as step from trials where sweep_id = $1`
     const database = await postgresOf(server)
-    const stepSaved = async (): Promise<number> => (await querySql(database, newest, [id])).rows[0]?.step ?? 0
-    await waitFor(async () => (await stepSaved()) >= 4)
-    const saved = await stepSaved()
-    const deleted = ['delete', 'pods', '-l', `sweep-hpo/sweep=${id}`, '--wait=false', '--grace-period=0', '--force']
-    await cluster.kubectl('-n', namespace, ...deleted)
-    expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
-    const { attemptList } = await getTrial(server, id, 1)
-    expect(attemptList.map(({ cause }) => cause)).toEqual(['node-fault', 'succeeded'])
-    const begun = await beginOf(id, 1, 2)
-    expect(begun).toBeGreaterThan(saved)
-    expect(await stepsOf(id, 1)).toEqual(numbers(27).slice(begun - 1))
-    await expectConsistent(server, [id])
+    const stepSaved = async (id: string): Promise<number> => (await querySql(database, newest, [id])).rows[0]?.step ?? 0
+    const saved = new Map<string, number>()
+    for (const id of [deleted, preempted]) {
+      await waitFor(async () => (await stepSaved(id)) >= 4)
+      saved.set(id, await stepSaved(id))
+      if (id === preempted) await takeAllGpus()
+      else {
+        const now = ['--wait=false', '--grace-period=0', '--force']
+        await cluster.kubectl('-n', namespace, 'delete', 'pods', '-l', `sweep-hpo/sweep=${id}`, ...now)
+      }
+    }
+    for (const [id, cause] of [[deleted, 'node-fault'] as const, [preempted, 'preempted'] as const]) {
+      expect(await finished(server, id)).toMatchObject({ trials: { completed: 1 } })
+      const { attemptList } = await getTrial(server, id, 1)
+      expect(attemptList.map((attempt) => attempt.cause)).toEqual([cause, 'succeeded'])
+      if (id === preempted) expect(attemptList[0]?.message).toContain(`Preempted by ${namespace}/urgent`)
+      const begun = await beginOf(id, 1, 2)
+      expect(begun).toBeGreaterThan(saved.get(id) ?? Number.NaN)
+      expect((await stepsOf(id, 1)).slice(-(28 - begun))).toEqual(numbers(27).slice(begun - 1))
+    }
+    await cluster.kubectl('-n', namespace, 'delete', 'pod/urgent', `priorityclass/${namespace}`)
+    await expectConsistent(server, [deleted, preempted])
     await nothingLeft()
   }, 240_000)
 
-  test('trials that wait at a rung go on from there in another pod, without a volume', async () => {
+  /** A pod that gets the four GPUs of the node for a moment, whoever has them. */
+  async function takeAllGpus(): Promise<void> {
+    const file = join(mkdtempSync(join(tmpdir(), 'sweep-urgent-')), 'pod.json')
+    const gpus = { limits: { 'nvidia.com/gpu': 4 } }
+    const container = { name: 'urgent', image: BUSYBOX, command: ['sleep', '1'], resources: gpus }
+    const spec = { restartPolicy: 'Never', priorityClassName: namespace, containers: [container] }
+    const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'urgent', namespace }, spec }
+    writeFileSync(file, JSON.stringify(pod))
+    await cluster.kubectl('create', 'priorityclass', namespace, '--value=1000')
+    await cluster.kubectl('create', '-f', file)
+    rmSync(dirname(file), { recursive: true })
+  }
+
+  test('trials that wait at a rung, and copies of a population, go on in other pods, without a volume', async () => {
     const early = 'early_terminate: {type: asha, mode: promote, max_resource: 27}'
     // One after the other, the best one first: it comes to the rung alone, so it has to wait there for the others.
     const values = [0.5, 1.5, 1.4, 1.3]
     const id = await savingSweep(values, `${early}\nbudget: {trials: 4}\nparallelism: 1\ngrace_period: 60s`)
+    const population = await populationSweep()
     const { best } = await finished(server, id)
     expect(best?.trial).toBe(1)
     const { attemptList } = await getTrial(server, id, 1)
@@ -322,7 +377,20 @@ for step in range(first, 28):
       expect(cause).toBe('paused')
       expect([2, 4, 10]).toContain(await beginOf(id, 1, number + 1))
     }
-    await expectConsistent(server, [id])
+
+    expect(await finished(server, population)).toMatchObject({ trials: { failed: 0, cancelled: 0 } })
+    const facts = await allFacts(server, population)
+    const children = facts.flatMap((fact) => (fact.kind === 'trial-created' && fact.parent ? [fact] : []))
+    expect(children.length).toBeGreaterThanOrEqual(1)
+    /** By whom the steps were done that a trial began with. */
+    const beganWith = async (trial: number): Promise<number[]> =>
+      JSON.parse(/goes on from (.*)/.exec(await outputOf(population, trial, 1))?.[1] ?? 'null')
+    for (const { trial, parent } of children) {
+      const { trial: from, step = 0 } = parent ?? { trial: 0 }
+      const before = await beganWith(from)
+      expect(await beganWith(trial)).toEqual(Array.from({ length: step }, (_, i) => before[i] ?? from))
+    }
+    await expectConsistent(server, [id, population])
     await nothingLeft()
   }, 240_000)
 

@@ -274,6 +274,15 @@ describe.skipIf(!enabled)(enabled ? 'resources Sweep and Experiment' : WITHOUT_C
     expect(await operator.health()).toBe(200)
     expect(await operator.metrics()).toMatch(/sweep_operator_resources\{kind="Sweep",phase="Completed"\} 2/)
     await kubectl('delete', 'sweeps', '--all', '--timeout=30s')
+
+    // Nothing goes on any more, so nothing is heard of a server that is back.
+    const failed = () => operator.output.split('cannot be followed').length
+    const before = failed()
+    await server.kill()
+    await waitFor(() => failed() > before)
+    expect(await operator.health()).toBe(503)
+    await server.start()
+    await waitFor(async () => (await operator.health()) === 200)
   }, 240_000)
 
   test('an API server that is killed and comes back is gone on with', async () => {

@@ -3,6 +3,7 @@ import type { SweepEvent } from '@sweep/spec/sweep-state'
 import type { TrialState } from '@sweep/spec/trial'
 import type {
   AgentList,
+  AgentQueueCheck,
   AgentView,
   ArtifactList,
   ChangeSweep,
@@ -138,6 +139,8 @@ export interface Client {
   /** The bytes of one of them; whoever reads them checks their SHA-256. */
   getArtifact(sweepId: string, trial: number, path: string): Promise<AsyncIterable<Uint8Array>>
   listAgents(): Promise<AgentList>
+  /** Whether agents can use the queue that the server offers them, as seen from the server. */
+  checkAgentQueue(): Promise<AgentQueueCheck>
   drainAgent(agentId: string): Promise<AgentView>
   createToken(body: CreateToken): Promise<TokenCreated>
   listTokens(): Promise<TokenList>
@@ -229,6 +232,7 @@ export function createClient(options: HttpOptions): Client {
       return (body ?? []) as AsyncIterable<Uint8Array>
     },
     listAgents: async () => (await get('/agents')) as AgentList,
+    checkAgentQueue: async () => (await get('/queue-check')) as AgentQueueCheck,
     drainAgent: async (agentId) => (await post(`/agents/${encodeURIComponent(agentId)}/drain`)) as AgentView,
     createToken: async (body) => (await post('/tokens', body)) as TokenCreated,
     listTokens: async () => (await get('/tokens')) as TokenList,

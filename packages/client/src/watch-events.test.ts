@@ -32,3 +32,29 @@ test('a watch that is aborted ends, though its request has been collected as gar
   stop.abort(new Error('enough'))
   await expect(next).rejects.toThrow('enough')
 })
+
+test('a stream that is open is told before its first event, and again after it broke', async () => {
+  let opened = 0
+  const silent = createServer((_request, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' })
+    response.flushHeaders()
+    if (opened === 0) response.destroy()
+  })
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve))
+  const client = createClient({ url: `http://127.0.0.1:${(silent.address() as AddressInfo).port}` })
+  const stop = new AbortController()
+  const twice = new Promise<void>((resolve) => {
+    const onOpen = () => {
+      opened += 1
+      if (opened === 2) resolve()
+    }
+    client
+      .watchSweeps({ signal: stop.signal, onOpen })
+      .next()
+      .catch(() => undefined)
+  })
+  await twice
+  stop.abort()
+  silent.close()
+  silent.closeAllConnections()
+})

@@ -7,6 +7,8 @@ export interface WatchOptions {
   readonly signal?: AbortSignal | undefined
   /** How long to go on trying while no server answers, in ms; 60,000 when absent. */
   readonly patienceMs?: number
+  /** The server answers, each time that it does so anew; events may be long in coming. */
+  readonly onOpen?: () => void
 }
 
 const FIRST_RETRY_MS = 100
@@ -25,7 +27,7 @@ export async function* watchEvents<T>(
   decode: (data: unknown) => T,
   options: WatchOptions & { readonly lastId?: number },
 ): AsyncGenerator<T> {
-  const { signal, patienceMs = PATIENCE_MS } = options
+  const { onOpen, signal, patienceMs = PATIENCE_MS } = options
   let lastId = options.lastId === undefined ? undefined : String(options.lastId)
   let awayMs = 0
   let retryMs = FIRST_RETRY_MS
@@ -34,6 +36,7 @@ export async function* watchEvents<T>(
       const headers = { accept: 'text/event-stream', ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
       const response = await http.send({ path, headers, signal })
       if (response.body === null) throw new SweepError('unreachable', 'the event stream is empty')
+      onOpen?.()
       for await (const event of readEvents(response.body, signal)) {
         awayMs = 0
         retryMs = FIRST_RETRY_MS

@@ -131,6 +131,12 @@ export interface LaunchCalls {
   readonly aborted: AbortSignal
 }
 
+export interface FoundOfOthers {
+  readonly leftovers: readonly Leftover[]
+  /** Namespaces that this agent may not look into, each with the reason. */
+  readonly closed: ReadonlyMap<string, string>
+}
+
 /** What an agent has started in a place that others see too. */
 export interface Leftover {
   /** Of the attempt. */
@@ -179,8 +185,9 @@ export interface Launcher {
   /**
    * What agents other than this one have started in the places that it uses itself, dead or alive. Absent where nothing
    * outlives its agent by long.
+   * @param lost namespaces of a cluster in which to look besides
    */
-  ofOthers?(agent: AgentIdentity): Promise<readonly Leftover[]>
+  ofOthers?(agent: AgentIdentity, lost: readonly string[]): Promise<FoundOfOthers>
   /** Where the place itself counts what is used; without it the agent looks at the processes of its host. */
   usage?(running: Running): Promise<Usage | undefined>
 }

@@ -37,9 +37,13 @@ export function redisConnection(url: string, commandTimeout: number | undefined)
     async ready() {
       if (client.status === 'ready') return
       if (client.status === 'wait') {
-        // Rejects when the first try fails; the client goes on trying by itself.
-        await client.connect()
-        return
+        try {
+          await client.connect()
+          return
+        } catch (error) {
+          // The client goes on trying by itself. It says only that the connection is closed, but told before why.
+          throw lastError ?? error
+        }
       }
       if (client.status === 'connecting' || client.status === 'connect') {
         await settled(client)

@@ -1,6 +1,6 @@
 import type { StopReason } from '@sweep/spec/attempt'
 import type { AgentId, AttemptId } from '@sweep/spec/ids'
-import { type AgentEvent, type RegisterAgent, Slot } from '@sweep/spec/wire/agent-protocol'
+import { AgentCondition, type AgentEvent, type RegisterAgent, Slot } from '@sweep/spec/wire/agent-protocol'
 import { z } from 'zod'
 import type { Queryable } from './database.ts'
 import { jsonText, plainText } from './json-text.ts'
@@ -22,6 +22,8 @@ export interface AgentRecord {
   readonly launchers: readonly string[]
   readonly labels: { readonly [key: string]: string }
   readonly version: string
+  /** Null until it has said so. */
+  readonly condition: AgentCondition | null
   readonly registeredAt: Date
   readonly lastSeenAt: Date
 }
@@ -40,6 +42,7 @@ interface AgentRow {
   readonly launchers: string[]
   readonly labels: unknown
   readonly version: string
+  readonly condition: unknown
   readonly registered_at: Date
   readonly last_seen_at: Date
 }
@@ -48,7 +51,7 @@ const Slots = z.array(Slot)
 const Labels = z.record(z.string(), z.string())
 
 const COLUMNS = `g.id, g.name, g.host, g.state, g.state_reason, g.slots, g.cpus, g.memory_bytes, g.queues, g.launchers, g.labels,
-  g.version, g.registered_at, g.last_seen_at,
+  g.version, g.condition, g.registered_at, g.last_seen_at,
   (select count(*) from attempts a where a.agent_id = g.id and a.state = 'running') as busy`
 
 function agentRecord(row: AgentRow): AgentRecord {
@@ -66,6 +69,7 @@ function agentRecord(row: AgentRow): AgentRecord {
     launchers: row.launchers,
     labels: Labels.parse(row.labels),
     version: row.version,
+    condition: row.condition === null ? null : AgentCondition.parse(row.condition),
     registeredAt: row.registered_at,
     lastSeenAt: row.last_seen_at,
   }
@@ -79,7 +83,7 @@ const REGISTER = `
     slot_count = excluded.slot_count, gpu_slots = excluded.gpu_slots, cpus = excluded.cpus,
     memory_bytes = excluded.memory_bytes, queues = excluded.queues, launchers = excluded.launchers,
     labels = excluded.labels, version = excluded.version, room = null, last_seen_at = clock_timestamp(),
-    allowed_queues = excluded.allowed_queues, state_reason = null, is_faulty = false, ready_since = clock_timestamp()
+    allowed_queues = excluded.allowed_queues, state_reason = null, condition = null, is_faulty = false, ready_since = clock_timestamp()
   returning ${COLUMNS}`
 
 /**
@@ -162,6 +166,12 @@ export async function drainAgent(database: Queryable, id: AgentId, reason: strin
     `update agents set state = 'draining', state_reason = coalesce(state_reason, $3) where id = $1 and state = any($2)`,
     [id, ['ready', 'draining'], plainText(reason)],
   )
+  return rowCount === 1
+}
+
+/** Keeps what an agent says of how it works, until it registers again. Returns whether the agent is known. */
+export async function keepCondition(database: Queryable, id: AgentId, condition: AgentCondition): Promise<boolean> {
+  const { rowCount } = await database.query('update agents set condition = $2 where id = $1', [id, jsonText(condition)])
   return rowCount === 1
 }
 

@@ -18,7 +18,7 @@ import type { AgentLaunchers } from './make-launchers.ts'
 import { AgentMonitoring } from './monitoring.ts'
 import { Reporter } from './report/reporter.ts'
 import { AttemptRun } from './run/attempt-run.ts'
-import { LeftoverWatch } from './run/leftover-watch.ts'
+import { LeftoverWatch, type LeftoverWatchOptions } from './run/leftover-watch.ts'
 import type { RunContext } from './run/run-context.ts'
 import { RunTable } from './run/run-table.ts'
 import { DRAIN_MS } from './run/stop-plan.ts'
@@ -27,7 +27,7 @@ import type { AgentSettings } from './settings.ts'
 import { queryNvidiaSmi } from './slots/gpus.ts'
 import type { SlotTable } from './slots/slot-table.ts'
 import { Uploads } from './uploads/uploads.ts'
-import { WorkSources } from './work/work-sources.ts'
+import { WorkSources, type WorkSourcesOptions } from './work/work-sources.ts'
 
 /** Makes up for changes that no watch told of. */
 const LOOK_ANYWAY_MS = 1000
@@ -124,7 +124,10 @@ export class Agent implements AgentHandle {
     this.#reporter = new Reporter({ ...common, times, ride: (released) => this.#claims.ride(released) })
     this.#disk = new DiskWatch({ folder: home.path, log: this.#log, steady, onChange: () => this.#onDiskChange() })
     const { claim } = settings
-    this.#sources = new WorkSources({ ...common, claim, owner: home.id, slots: slots.slots, steady })
+    const { condition } = this.#link
+    const onCondition: WorkSourcesOptions['onCondition'] = (now) =>
+      condition.change({ queueTrouble: undefined, ...now })
+    this.#sources = new WorkSources({ ...common, claim, owner: home.id, slots: slots.slots, steady, onCondition })
     this.#claims = new ClaimLoop({
       ...common,
       source: this.#sources,
@@ -146,7 +149,8 @@ export class Agent implements AgentHandle {
       free: (attempts) => this.#link.api.freeRuns(attempts),
     })
     const agent = { id: home.id, home: home.path }
-    this.#leftovers = new LeftoverWatch({ ...common, agent, launchers: launchers.all, steady })
+    const onLooked: LeftoverWatchOptions['onLooked'] = (lostNamespaces) => condition.change({ lostNamespaces })
+    this.#leftovers = new LeftoverWatch({ ...common, agent, launchers: launchers.all, steady, onLooked })
     const inherited = inheritedEnvironment(settings.env, settings.passEnv)
     this.#context = {
       home,

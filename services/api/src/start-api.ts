@@ -13,6 +13,7 @@ import { addAgentRoutes } from './agents/agent-routes.ts'
 import { AgentStreams } from './agents/agent-streams.ts'
 import { openAgentUsers } from './agents/agent-users.ts'
 import { ClaimBroker } from './agents/claim-broker.ts'
+import { addConditionRoutes } from './agents/condition-routes.ts'
 import { HeartbeatLine } from './agents/heartbeat-line.ts'
 import { IngestLine } from './agents/ingest-line.ts'
 import { KnownAgents } from './agents/known-agents.ts'
@@ -205,6 +206,7 @@ export async function buildApi(
       addTrialControlRoutes(routes, context)
       addTrialDataRoutes(routes, context)
       addAgentRoutes(routes, context)
+      addConditionRoutes(routes, context)
       addObjectRoutes(routes, context)
       addArtifactRoutes(routes, context)
       addAttemptCheckpointRoutes(routes, context)

@@ -436,6 +436,44 @@ function extent(values) {
   return low === high ? [low - 0.5, high + 0.5] : [low, high]
 }
 
+const AGENTS_MS = 5000
+
+/** Agents tell nobody of themselves but when they are asked, so they are asked again and again. */
+async function showAgents() {
+  document.title = 'agents · sweep'
+  const titles = ['Agent', 'State', 'Busy', 'GPUs', 'Queues', 'Hears of work', 'Seen']
+  const body = el('tbody')
+  const head = el('tr', {}, ...titles.map((title) => el('th', {}, title)))
+  const table = el('div', { class: 'scroll' }, el('table', {}, el('thead', {}, head), body))
+  const empty = el('p', { class: 'quiet' }, 'No agents. ', el('code', {}, 'sweep agent start'), ' runs trials there.')
+  const draw = async () => {
+    const { agents } = await api('/agents')
+    body.replaceChildren(...agents.map(agentRow))
+    main.replaceChildren(el('h1', {}, 'Agents'), agents.length === 0 ? empty : table)
+    setStatus('live', 'live')
+  }
+  const redraw = throttled(draw)
+  await draw()
+  setInterval(redraw, AGENTS_MS)
+}
+
+function agentRow(agent) {
+  const { claims, queueTrouble } = agent.condition ?? {}
+  const ways = { queue: 'from the queue (Redis)', http: 'over HTTP' }
+  return el(
+    'tr',
+    {},
+    el('td', {}, agent.name, el('div', { class: 'quiet' }, agent.host)),
+    el('td', {}, agent.state, el('div', { class: 'quiet reason' }, agent.reason ?? '')),
+    el('td', {}, `${agent.busy} of ${agent.slots}`),
+    el('td', {}, agent.gpus.join(', ')),
+    el('td', {}, agent.queues.join(', ')),
+    el('td', {}, ways[claims] ?? '–', el('div', { class: 'quiet reason' }, queueTrouble ?? '')),
+    el('td', { title: agent.lastSeenAt }, ago(agent.lastSeenAt)),
+  )
+}
+
 const match = /^\/sweeps\/([^/]+)$/.exec(location.pathname)
-const page = match === null ? showSweeps() : showSweep(decodeURIComponent(match[1]))
+const list = location.pathname === '/agents' ? showAgents : showSweeps
+const page = match === null ? list() : showSweep(decodeURIComponent(match[1]))
 page.catch(show)

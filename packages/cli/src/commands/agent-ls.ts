@@ -17,6 +17,19 @@ export const command: Command = {
       { name: 'slots', value: (agent) => `${agent.busy}/${agent.slots}`, align: 'right' },
       { name: 'gpus', value: (agent) => agent.gpus.length, align: 'right' },
       { name: 'queues', value: (agent) => agent.queues.join(','), flexible: true, minWidth: 8 },
+      ...(agents.some((agent) => agent.condition !== undefined)
+        ? [{ name: 'claims', value: (agent: AgentView) => agent.condition?.claims ?? '' }]
+        : []),
+      ...(agents.some((agent) => agent.condition?.queueTrouble !== undefined)
+        ? [
+            {
+              name: 'trouble',
+              value: (agent: AgentView) => agent.condition?.queueTrouble ?? '',
+              flexible: true,
+              minWidth: 12,
+            },
+          ]
+        : []),
       {
         name: 'seen',
         value: (agent) => agent.lastSeenAt,

@@ -1,5 +1,6 @@
 import type { Command } from '../command.ts'
-import { type Check, runChecks } from '../doctor/checks.ts'
+import type { Check } from '../doctor/check.ts'
+import { runChecks } from '../doctor/checks.ts'
 import { EXIT } from '../exit-codes.ts'
 import { escapeText, padText } from '../terminal/terminal-text.ts'
 

@@ -10,14 +10,8 @@ import type { CliContext } from '../context.ts'
 import { findPackageFile } from '../local/package-files.ts'
 import { healthOf, runningServer } from '../local/server-process.ts'
 import { DEFAULT_PORT } from '../settings.ts'
-
-/** One thing looked at. Red keeps sweep from working here; yellow is worth knowing. */
-export interface Check {
-  readonly name: string
-  readonly status: 'green' | 'yellow' | 'red'
-  readonly seen: string
-  readonly fix?: string
-}
+import { checkAgents } from './agent-checks.ts'
+import type { Check } from './check.ts'
 
 const execute = promisify(execFile)
 
@@ -228,7 +222,7 @@ async function checkServer(context: CliContext): Promise<Check[]> {
           : { fix: `This command is version ${context.version}: restart the server or install the same version.` }),
     },
   ]
-  checks.push(await checkToken(context, connection.token), await checkAgents(context))
+  checks.push(await checkToken(context, connection.token), ...(await checkAgents(context)))
   const skew = await clockSkewMs(context, connection.url)
   if (skew !== undefined) {
     checks.push({
@@ -261,23 +255,6 @@ async function checkToken(context: CliContext, token: string | undefined): Promi
     }
   } catch (error) {
     return { name: 'token', status: 'red', seen: error instanceof Error ? error.message : String(error), fix }
-  }
-}
-
-async function checkAgents(context: CliContext): Promise<Check> {
-  try {
-    const { agents } = await (await context.client()).listAgents()
-    const ready = agents.filter((agent) => agent.state === 'ready')
-    const slots = ready.reduce((sum, agent) => sum + agent.slots, 0)
-    if (ready.length > 0) return { name: 'agents', status: 'green', seen: `${ready.length} ready, with ${slots} slots` }
-    return {
-      name: 'agents',
-      status: 'yellow',
-      seen: 'none is ready',
-      fix: 'Run `sweep agent start` where trials shall run.',
-    }
-  } catch (error) {
-    return { name: 'agents', status: 'yellow', seen: error instanceof Error ? error.message : String(error) }
   }
 }
 

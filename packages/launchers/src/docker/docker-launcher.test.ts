@@ -59,7 +59,7 @@ describe.skipIf(!isHere)(isHere ? 'with an engine' : WITHOUT_DOCKER, () => {
     const running = await startedBy(launcher, { ...given, labels: { ...given.labels, epoch: 7 } })
     const mine = spec(['sleep', '300'])
     const own = await startedBy(launcher, mine)
-    const found = (await launcher.ofOthers?.(mine.agent)) ?? []
+    const found = (await launcher.ofOthers?.(mine.agent, []))?.leftovers ?? []
     expect(found.map(({ id }) => id)).not.toContain(mine.id)
     const lost = found.find(({ id }) => id === given.id)
     expect(lost?.epoch).toBe(7)

@@ -5,13 +5,13 @@ import type { Environment } from '@sweep/spec/environment'
 import type { ContainerInfo, default as Docker, ImageInspectInfo } from 'dockerode'
 import type {
   AgentIdentity,
+  FoundOfOthers,
   LaunchCalls,
   Launched,
   Launcher,
   LaunchRecord,
   LaunchSpec,
   LaunchUnderWay,
-  Leftover,
   Running,
   Usage,
 } from '../launcher.ts'
@@ -114,15 +114,16 @@ export class DockerLauncher implements Launcher {
     return ended
   }
 
-  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+  async ofOthers(agent: AgentIdentity): Promise<FoundOfOthers> {
     const containers = await this.#engine.listContainers({ all: true, filters: { label: [AGENT_LABEL] } })
-    return containers
+    const leftovers = containers
       .filter(({ Labels }) => Labels[AGENT_LABEL] !== agent.id)
       .map(({ Id, Labels }) => ({
         id: Labels[ATTEMPT_LABEL] ?? '',
         epoch: Number(Labels[EPOCH_LABEL]),
         end: () => removeContainer(this.#engine, Id),
       }))
+    return { leftovers, closed: new Map() }
   }
 
   async usage({ place }: Running): Promise<Usage | undefined> {

@@ -41,10 +41,18 @@ export class JobRemoval {
 
   /** Those of its pods in which something runs, or may yet. */
   async livingPods(): Promise<Pod[]> {
+    return (await this.#pods()).filter(mayRun)
+  }
+
+  /** Whether something of it has run. Jobs of Kubernetes before 1.24 do not count the pods that do. */
+  async hasBegun(): Promise<boolean> {
+    return (await this.#pods()).some(({ status: { phase } }) => phase !== undefined && phase !== 'Pending')
+  }
+
+  async #pods(): Promise<Pod[]> {
     const query = { labelSelector: `job-name=${this.#place.name}` }
     const { items } = Pods.parse(await this.#client.call('GET', this.#podsPath, { query }))
-    const ours = items.filter(({ metadata }) => metadata.ownerReferences.some(({ uid }) => uid === this.#place.uid))
-    return ours.filter(mayRun)
+    return items.filter(({ metadata }) => metadata.ownerReferences.some(({ uid }) => uid === this.#place.uid))
   }
 
   /**

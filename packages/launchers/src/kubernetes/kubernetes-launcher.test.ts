@@ -262,13 +262,39 @@ describe.skipIf(!enabled)(enabled ? 'Kubernetes' : WITHOUT_CLUSTER, () => {
     const running = await startedBy(late, { ...given, labels: { ...given.labels, epoch: 7 } })
     const mine = specOf(['sleep', '100'])
     const own = await startedBy(late, mine)
-    const found = await launcher.ofOthers(mine.agent)
+    const { leftovers: found } = await launcher.ofOthers(mine.agent, [])
     expect(found.map(({ id, epoch }) => [id, epoch])).toEqual([[given.id, 7]])
     await found[0]?.end()
     await podsGone(running)
     expect(await podsOf(own)).toHaveLength(1)
     await Promise.all([running.clear(0), own.clear(0)])
   }, 180_000)
+
+  test('a namespace that the agent may not look into is told, and keeps it from looking into no other', async () => {
+    const kubectl = (...words: string[]) => cluster.kubectl('-n', namespace, ...words)
+    await kubectl('create', 'serviceaccount', 'limited')
+    await kubectl('create', 'role', 'limited', '--verb=list', '--resource=jobs')
+    await kubectl('create', 'rolebinding', 'limited', '--role=limited', `--serviceaccount=${namespace}:limited`)
+    const given = specOf(['sleep', '100'], { agent: { id: `lost${process.pid}`, home: folder } })
+    const running = await startedBy(late, given)
+    const token = [
+      "-o=jsonpath={.items[?(@.metadata.annotations.kubernetes\\.io/service-account\\.name=='limited')].data.token}",
+    ]
+    const limited = JSON.parse(await kubectl('config', 'view', '--raw', '--minify', '-o', 'json'))
+    let text = ''
+    await expect.poll(async () => (text = await kubectl('get', 'secrets', ...token)), { timeout: 10_000 }).not.toBe('')
+    limited.users[0].user = { token: Buffer.from(text, 'base64').toString() }
+    const file = join(folder, 'limited.json')
+    writeFileSync(file, JSON.stringify(limited))
+    const common = { client: connect(file), clock: { now: Date.now }, namespace }
+    const other = new KubernetesLauncher({ ...common, onTrouble: () => undefined })
+    const { closed, leftovers } = await other.ofOthers({ id: 'other', home: join(folder, 'other') }, ['kube-system'])
+    expect(leftovers.map(({ id }) => id)).toEqual([given.id])
+    expect([...closed.keys()]).toEqual(['kube-system'])
+    expect(closed.get('kube-system')).toContain('cannot list resource "jobs"')
+    await running.clear(0)
+    await kubectl('delete', 'serviceaccount,role,rolebinding', 'limited')
+  }, 60_000)
 
   test('an API server that is restarted is waited for, and no line is lost or doubled', async () => {
     const given = specOf(counting(120, 0.1))

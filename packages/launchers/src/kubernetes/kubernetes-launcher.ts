@@ -6,6 +6,7 @@ import type { KubernetesPod } from '@sweep/spec/document/kubernetes-pod'
 import { z } from 'zod'
 import type {
   AgentIdentity,
+  FoundOfOthers,
   LaunchCalls,
   Launched,
   Launcher,
@@ -123,10 +124,10 @@ export class KubernetesLauncher implements Launcher {
       const job = jobs.find(({ metadata }) => metadata.name === jobName(id, epoch))
       if (job === undefined) continue
       const place = placeOfJob(job, agent.id)
-      const { ready, succeeded, failed } = job.status
-      if (ready + succeeded + failed > 0) return place
+      const removal = new JobRemoval(this.#client, place)
+      if (job.status.succeeded + job.status.failed > 0 || (await removal.hasBegun())) return place
       // Whether it has all its Secrets nobody knows, and without one of them it would wait for ever.
-      await new JobRemoval(this.#client, place).job()
+      await removal.job()
     }
     return undefined
   }
@@ -144,19 +145,31 @@ export class KubernetesLauncher implements Launcher {
     return ended
   }
 
-  async ofOthers(agent: AgentIdentity): Promise<Leftover[]> {
+  async ofOthers(agent: AgentIdentity, lost: readonly string[]): Promise<FoundOfOthers> {
     const others = `${LABELS.agent},${LABELS.agent}!=${labelValue(agent.id)}`
-    const namespaces = new Set([this.#namespace, ...namespacesOf(agent.home)])
-    const jobs = await Promise.all([...namespaces].map((namespace) => this.#jobs(namespace, others)))
-    return jobs.flat().map((job) => {
-      const { annotations, labels } = job.metadata
-      const removal = new JobRemoval(this.#client, placeOfJob(job, labels[LABELS.agent] ?? ''))
-      return {
-        id: annotations[ATTEMPT_ANNOTATION] ?? '',
-        epoch: Number(labels[LABELS.epoch]),
-        end: () => removal.job(),
+    const leftovers: Leftover[] = []
+    const closed = new Map<string, string>()
+    // One after another: this is nothing that the API server should be busy with.
+    for (const namespace of new Set([this.#namespace, ...namespacesOf(agent.home), ...lost])) {
+      try {
+        leftovers.push(...(await this.#jobs(namespace, others)).map((job) => this.#leftover(job)))
+      } catch (error) {
+        // Of another team, or another cluster; the other namespaces are looked into all the same.
+        if (!(error instanceof KubeError) || error.status !== 403) throw error
+        closed.set(namespace, error.message)
       }
-    })
+    }
+    return { leftovers, closed }
+  }
+
+  #leftover(job: Job): Leftover {
+    const { annotations, labels } = job.metadata
+    const removal = new JobRemoval(this.#client, placeOfJob(job, labels[LABELS.agent] ?? ''))
+    return {
+      id: annotations[ATTEMPT_ANNOTATION] ?? '',
+      epoch: Number(labels[LABELS.epoch]),
+      end: () => removal.job(),
+    }
   }
 
   async #jobs(namespace: string, labelSelector: string): Promise<Job[]> {

@@ -5,13 +5,22 @@ import { z } from 'zod'
 import type { Exit, LaunchCalls, LaunchRecord, Running } from '../launcher.ts'
 import { type PlaceOf, placeOf } from '../place.ts'
 import type { ClusterView, Watcher } from './cluster-view.ts'
-import { whyNoPod } from './job-events.ts'
+import { whyNoPod, whyPreempted } from './job-events.ts'
 import { limitsOf } from './job-manifest.ts'
 import { JobRemoval } from './job-removal.ts'
 import { type KubeClient, KubeError } from './kube-client.ts'
 import { LogFollower } from './log-follower.ts'
 import { Job, type Pod } from './objects.ts'
-import { hasEnded, type PodState, podState, pullError, startOf, stateKey } from './pod-cause.ts'
+import {
+  hasEnded,
+  isUnexplained,
+  type PodState,
+  podState,
+  preemptedExit,
+  pullError,
+  startOf,
+  stateKey,
+} from './pod-cause.ts'
 import { podOfLog } from './run-log.ts'
 
 /** What passes or does not by time alone is looked at this often. */
@@ -191,10 +200,11 @@ export class KubernetesRun implements Running, Watcher {
     this.#calls.progress(text)
   }
 
-  async #end(exit: Exit): Promise<void> {
+  async #end(seen: Exit): Promise<void> {
     this.#isOver = true
     const isThere = this.#pod !== null && !this.#isPodGone && (isTerminal(this.#pod) || hasEnded(this.#pod))
     await this.#log?.finish(isThere ? LAST_OUTPUT_MS : LOST_OUTPUT_MS)
+    const exit = await this.#explained(seen)
     try {
       writeFileSync(this.#record.exitPath, JSON.stringify(exit))
     } catch (error) {
@@ -202,6 +212,18 @@ export class KubernetesRun implements Running, Watcher {
       this.#deps.onTrouble(error)
     }
     this.#settle(exit)
+  }
+
+  /** A pod of an older cluster that was deleted does not say for whom; the scheduler does. */
+  async #explained(exit: Exit): Promise<Exit> {
+    if (this.#pod === null || !isUnexplained(exit)) return exit
+    try {
+      const said = await whyPreempted(this.#deps.client, this.#pod)
+      return said === undefined ? exit : preemptedExit(said)
+    } catch (error) {
+      this.#deps.onTrouble(error)
+      return exit
+    }
   }
 
   /** Asks for the Job itself, as long as it takes. */

@@ -75,7 +75,6 @@ export const Job = z.object({
     .object({
       conditions: z.array(Condition).default([]),
       /** Counts of pods. */
-      ready: z.int().default(0),
       succeeded: z.int().default(0),
       failed: z.int().default(0),
     })

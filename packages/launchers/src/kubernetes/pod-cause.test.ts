@@ -1,7 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import { Job, Pod } from './objects.ts'
-import { CONFIG_ERROR_MS, NODE_LOST_MS, podState, type Seen, stateKey } from './pod-cause.ts'
+import {
+  CONFIG_ERROR_MS,
+  isUnexplained,
+  NODE_LOST_MS,
+  podState,
+  preemptedExit,
+  type Seen,
+  stateKey,
+} from './pod-cause.ts'
 
 /** Objects as a cluster of version 1.20 showed them, without what we do not read. */
 const recorded = JSON.parse(readFileSync(new URL('recorded-objects.json', import.meta.url), 'utf8')) as {
@@ -158,6 +166,15 @@ describe('what the cluster does to a pod', () => {
     })
     expect(exitOf({ pod: pod('running'), isPodGone: true }).failure?.cause).toBe('node-fault')
     expect(exitOf({ isPodGone: true }).failure?.cause).toBe('node-fault')
+  })
+
+  test('only of a pod that was deleted without a word it is asked elsewhere why', () => {
+    expect(isUnexplained(exitOf({ pod: pod('deleted') }))).toBe(true)
+    expect(isUnexplained(exitOf({ isPodGone: true }))).toBe(true)
+    expect(isUnexplained(exitOf({ pod: pod('ok') }))).toBe(false)
+    const conditions = [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: 'why' }]
+    expect(isUnexplained(exitOf({ pod: changed('ok', { conditions }) }))).toBe(false)
+    expect(isUnexplained(preemptedExit('Preempted by a/b on node c'))).toBe(false)
   })
 
   test('a program that ended with 0 because its pod was deleted has not done its work', () => {

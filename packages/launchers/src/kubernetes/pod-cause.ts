@@ -252,6 +252,16 @@ function deletedExit(what: string): Exit {
   return failedExit('node-fault', `${what} was deleted by somebody else than this agent.`)
 }
 
+/** Whether a pod was deleted and nothing in it says why, as on Kubernetes before 1.26. */
+export function isUnexplained({ failure }: Exit): boolean {
+  return failure !== undefined && failure.message === deletedExit('The pod').failure?.message
+}
+
+/** @param said of the scheduler, such as `Preempted by default/urgent on node a` */
+export function preemptedExit(said: string): Exit {
+  return failedExit('preempted', `The cluster ended the pod for one of higher priority: ${said}.`)
+}
+
 function signalled(signal: 'SIGTERM' | 'SIGKILL'): Exit {
   return { code: null, signal, outOfMemory: false }
 }

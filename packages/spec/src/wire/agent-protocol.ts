@@ -99,6 +99,26 @@ export const QueueAccess = z.strictObject({
 })
 export type QueueAccess = z.infer<typeof QueueAccess>
 
+/** `POST /agents/:id/condition`, whenever it changes: what only the agent can know of how it works. */
+export const AgentCondition = z.strictObject({
+  /** How it hears of work now. */
+  claims: z.enum(['queue', 'http']),
+  /** Why it does not use the queue that the server offers it, in words. */
+  queueTrouble: z.string().max(1000).optional(),
+  /** Namespaces in which agents were lost, as far as it looks there for what they left. */
+  lostNamespaces: z
+    .array(
+      z.strictObject({
+        namespace: z.string(),
+        /** Why it could not look; absent where it could. */
+        problem: z.string().max(1000).optional(),
+      }),
+    )
+    .max(1000)
+    .optional(),
+})
+export type AgentCondition = z.infer<typeof AgentCondition>
+
 /** `POST /agents/:id/claim-tickets`: claims attempts whose tickets the agent took itself; never waits. */
 export const ClaimTickets = z.strictObject({ attempts: z.array(AttemptId).min(1).max(64) })
 export type ClaimTickets = z.infer<typeof ClaimTickets>
@@ -312,6 +332,10 @@ export const Leftovers = z.strictObject({
   attempts: z.array(z.strictObject({ attemptId: AttemptId, epoch: z.int() })).max(1000),
 })
 export type Leftovers = z.infer<typeof Leftovers>
+
+/** `POST /agents/:id/lost-namespaces`: those that sweeps name of which attempts were lost, in the last 30 days. */
+export const LostNamespaces = z.strictObject({ namespaces: z.array(z.string()).max(1000) })
+export type LostNamespaces = z.infer<typeof LostNamespaces>
 
 /** Events of `GET /agents/:id/stream` (SSE): a decision as soon as it is stored. Lost ones come with the heartbeat. */
 export const AgentEvent = z.discriminatedUnion('type', [

@@ -8,6 +8,7 @@ import { Json, MetricValue } from '../number.ts'
 import { Config } from '../search-space.ts'
 import { SWEEP_STATES } from '../sweep-state.ts'
 import { TRIAL_STATES } from '../trial.ts'
+import { AgentCondition } from './agent-protocol.ts'
 import { FindingView } from './health.ts'
 
 /** Bodies of the public HTTP API under `/api/v1`. Times are ISO 8601 in UTC; durations carry their unit in the name. */
@@ -250,6 +251,8 @@ export const AgentView = z.strictObject({
   labels: z.record(z.string(), z.string()),
   version: z.string(),
   lastSeenAt: Time,
+  /** As it says itself; absent where it has said nothing, as older agents do. */
+  condition: AgentCondition.optional(),
 })
 export type AgentView = z.infer<typeof AgentView>
 
@@ -323,6 +326,14 @@ export type LogPage = z.infer<typeof LogPage>
 
 export const FactPage = z.strictObject({ facts: z.array(FactView), next: z.int() })
 export type FactPage = z.infer<typeof FactPage>
+
+/** `GET /queue-check`: whether the queue that this server offers its agents can be used, as seen from here. */
+export const AgentQueueCheck = z.discriminatedUnion('status', [
+  z.strictObject({ status: z.literal('not-offered') }),
+  z.strictObject({ status: z.literal('ok'), address: z.string() }),
+  z.strictObject({ status: z.literal('failed'), address: z.string(), problem: z.string() }),
+])
+export type AgentQueueCheck = z.infer<typeof AgentQueueCheck>
 
 export const AgentList = z.strictObject({ agents: z.array(AgentView) })
 export type AgentList = z.infer<typeof AgentList>

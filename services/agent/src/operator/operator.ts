@@ -140,8 +140,8 @@ export class Operator {
     const { signal } = this.#closed
     while (!signal.aborted) {
       try {
-        for await (const event of client.watchSweeps({ signal, patienceMs: FOLLOW_AGAIN_MS })) {
-          this.#serverAnswers()
+        const onOpen = () => this.#serverAnswers()
+        for await (const event of client.watchSweeps({ signal, patienceMs: FOLLOW_AGAIN_MS, onOpen })) {
           const uid = event.type === 'sweep' ? this.#uids.get(event.sweep.id) : undefined
           if (uid !== undefined) this.#queue.retry(uid)
         }

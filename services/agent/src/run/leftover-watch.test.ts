@@ -1,7 +1,7 @@
 import { FakeLauncher } from '@sweep/launchers/fake-launcher'
 import type { Launcher, Leftover } from '@sweep/launchers/launcher'
 import { AttemptId } from '@sweep/spec/ids'
-import type { Leftovers } from '@sweep/spec/wire/agent-protocol'
+import type { AgentCondition, Leftovers } from '@sweep/spec/wire/agent-protocol'
 import pino from 'pino'
 import { beforeEach, expect, test } from 'vitest'
 import { LeftoverWatch } from './leftover-watch.ts'
@@ -15,6 +15,10 @@ let ended: string[]
 let asked: Leftovers['attempts'][]
 /** What is found, and what the server says. */
 let found: () => Promise<Leftover[]>
+let lost: string[]
+let closed: Map<string, string>
+let toldOf: AgentCondition['lostNamespaces']
+let lookedIn: readonly string[]
 let over: (attempts: Leftovers['attempts']) => Promise<Leftovers['attempts']>
 let watch: LeftoverWatch
 beforeEach(() => {
@@ -22,8 +26,18 @@ beforeEach(() => {
   ended = []
   asked = []
   found = async () => [leftover(OVER, 1), leftover(LIVING, 1)]
+  lost = []
+  closed = new Map()
+  toldOf = undefined
+  lookedIn = []
   over = async (attempts) => attempts.filter(({ attemptId }) => attemptId === OVER)
-  const shared: Launcher = Object.assign(new FakeLauncher(), { ofOthers: () => found() })
+  const shared: Launcher = Object.assign(new FakeLauncher(), {
+    isRemote: true,
+    ofOthers: async (_: unknown, namespaces: readonly string[]) => {
+      lookedIn = namespaces
+      return { leftovers: await found(), closed }
+    },
+  })
   watch = new LeftoverWatch({
     agent: { id: 'us', home: '/home' },
     launchers: new Map<string, Launcher>([
@@ -35,7 +49,9 @@ beforeEach(() => {
         asked.push(attempts)
         return over(attempts)
       },
+      lostNamespaces: async () => lost,
     },
+    onLooked: (namespaces) => (toldOf = namespaces),
     steady: () => nowMs,
     log: pino({ level: 'silent' }),
   })
@@ -101,4 +117,16 @@ test('it does not look twice at once, and a look that fails is made again', asyn
   over = async (attempts) => attempts
   await look()
   expect(ended).toEqual([`${OVER} 1`, `${LIVING} 1`])
+})
+
+test('it looks also where the server says that agents were lost, and says where it may not', async () => {
+  lost = ['team-a', 'team-b']
+  closed = new Map([
+    ['team-b', 'jobs.batch is forbidden'],
+    ['elsewhere', 'jobs.batch is forbidden'],
+  ])
+  await look()
+  expect(lookedIn).toEqual(['team-a', 'team-b'])
+  expect(toldOf).toEqual([{ namespace: 'team-a' }, { namespace: 'team-b', problem: 'jobs.batch is forbidden' }])
+  expect(ended).toEqual([`${OVER} 1`])
 })

@@ -1,5 +1,6 @@
-import type { AgentIdentity, Launcher, Leftover } from '@sweep/launchers/launcher'
+import type { AgentIdentity, Launcher } from '@sweep/launchers/launcher'
 import { AttemptId } from '@sweep/spec/ids'
+import type { AgentCondition } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import type { ServerApi } from '../server/server-api.ts'
 
@@ -9,7 +10,9 @@ const MOST = 1000
 export interface LeftoverWatchOptions {
   readonly agent: AgentIdentity
   readonly launchers: ReadonlyMap<string, Launcher>
-  readonly api: Pick<ServerApi, 'over'>
+  readonly api: Pick<ServerApi, 'over' | 'lostNamespaces'>
+  /** It has looked where agents were lost, or could not; told again and again, also without a change. */
+  readonly onLooked: (namespaces: NonNullable<AgentCondition['lostNamespaces']>) => void
   /** A steady clock, in ms. */
   readonly steady: () => number
   readonly log: Logger
@@ -54,9 +57,11 @@ export class LeftoverWatch {
 
   async #look(launcher: Launcher): Promise<string[]> {
     const { agent, api } = this.#options
-    const found = new Map<string, Leftover>()
-    for (const leftover of (await launcher.ofOthers?.(agent)) ?? [])
-      found.set(keyOf(leftover.id, leftover.epoch), leftover)
+    if (launcher.ofOthers === undefined) return []
+    const lost = launcher.isRemote ? await api.lostNamespaces() : []
+    const { closed, leftovers } = await launcher.ofOthers(agent, lost)
+    if (launcher.isRemote) this.#tell(lost, closed)
+    const found = new Map(leftovers.map((leftover) => [keyOf(leftover.id, leftover.epoch), leftover] as const))
     const asked = [...found.values()].flatMap(({ id, epoch }) => {
       const attemptId = AttemptId.safeParse(id)
       return attemptId.success && Number.isInteger(epoch) ? [{ attemptId: attemptId.data, epoch }] : []
@@ -68,6 +73,16 @@ export class LeftoverWatch {
       ended.push(attemptId)
     }
     return ended
+  }
+
+  /** Where nobody may look, what is left stays until it ends by itself: people have to hear of it. */
+  #tell(lost: readonly string[], closed: ReadonlyMap<string, string>): void {
+    this.#options.onLooked(
+      lost.map((namespace) => {
+        const problem = closed.get(namespace)
+        return problem === undefined ? { namespace } : { namespace, problem: problem.slice(0, 1000) }
+      }),
+    )
   }
 }
 

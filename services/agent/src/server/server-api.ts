@@ -1,5 +1,7 @@
+import { SweepError } from '@sweep/spec/errors'
 import type { AgentId, AttemptId } from '@sweep/spec/ids'
 import {
+  type AgentCondition,
   AgentEvent,
   AgentRegistered,
   type AttemptReport,
@@ -11,16 +13,18 @@ import {
   type KeepCheckpoint,
   Kept,
   Leftovers,
+  LostNamespaces,
   QueueAccess,
   type RegisterAgent,
   type Reports,
   ReportsReply,
   type Room,
 } from '@sweep/spec/wire/agent-protocol'
-import type { z } from 'zod'
+import { z } from 'zod'
 import type { HttpClient } from './http-client.ts'
 
 const CALL_MS = 20_000
+const Done = z.object({})
 
 /** The protocol of `spec/wire/agent-protocol.ts`, from the agent's side. */
 export class ServerApi {
@@ -59,6 +63,10 @@ export class ServerApi {
     return this.#http.post(`${this.#path}/claim-tickets`, { attempts }, ClaimReply, { timeoutMs: CALL_MS })
   }
 
+  async tellCondition(condition: AgentCondition): Promise<void> {
+    await this.#http.post(`${this.#path}/condition`, condition, Done, { timeoutMs: CALL_MS })
+  }
+
   queueAccess(): Promise<QueueAccess> {
     return this.#http.post(`${this.#path}/queue-access`, {}, QueueAccess, { timeoutMs: CALL_MS })
   }
@@ -93,6 +101,17 @@ export class ServerApi {
   /** Those that are over of the claims that something was found of. */
   async over(attempts: Leftovers['attempts']): Promise<Leftovers['attempts']> {
     return (await this.#http.post(`${this.#path}/leftovers`, { attempts }, Leftovers, { timeoutMs: CALL_MS })).attempts
+  }
+
+  /** Where in a cluster agents were lost; nowhere for a server from before it could say so. */
+  async lostNamespaces(): Promise<readonly string[]> {
+    try {
+      return (await this.#http.post(`${this.#path}/lost-namespaces`, {}, LostNamespaces, { timeoutMs: CALL_MS }))
+        .namespaces
+    } catch (error) {
+      if (error instanceof SweepError && error.code === 'not-found') return []
+      throw error
+    }
   }
 
   follow(

@@ -12,6 +12,7 @@ import type { Logger } from 'pino'
 import type { z } from 'zod'
 import type { AgentHome } from '../home/agent-home.ts'
 import type { AgentSettings } from '../settings.ts'
+import { ConditionReport } from './condition-report.ts'
 import { Contact } from './contact.ts'
 import { followDecisions } from './follow-decisions.ts'
 import { HeartbeatLoop } from './heartbeat.ts'
@@ -49,6 +50,7 @@ export interface ServerLinkOptions {
 export class ServerLink {
   readonly api: ServerApi
   readonly objects: ObjectTransfer
+  readonly condition: ConditionReport
   readonly #options: ServerLinkOptions
   readonly #http: HttpClient
   readonly #registration: Registration
@@ -65,6 +67,7 @@ export class ServerLink {
     this.#http = new HttpClient(settings.url, settings.token)
     this.api = new ServerApi(this.#http)
     this.objects = new ObjectTransfer(this.#http)
+    this.condition = new ConditionReport({ api: this.api, log })
     const common = { api: this.api, random, log, signal: this.#closed.signal }
     this.#registration = new Registration({ ...common, ...settings, home, about, mayGiveUp })
     this.#heartbeat = new HeartbeatLoop({
@@ -94,6 +97,7 @@ export class ServerLink {
     if (registered === null) return null
     this.#leaseMs = registered.leaseMs
     this.#heartbeatMs = registered.heartbeatMs
+    this.condition.onRegistered()
     this.#onLease()
     return registered.agentId
   }
@@ -130,6 +134,7 @@ export class ServerLink {
   #onLease(): void {
     this.#contact.leaseGranted(this.#leaseMs)
     this.#options.onLease(this.#leaseMs)
+    this.condition.onContact()
   }
 
   #onEvent(event: AgentEvent): void {

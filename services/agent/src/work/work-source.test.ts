@@ -1,3 +1,4 @@
+import type { AgentCondition } from '@sweep/spec/wire/agent-protocol'
 import pino from 'pino'
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
 import { hasRedis, TestRedis, WITHOUT_REDIS } from '../../../../test/support/redis.ts'
@@ -29,6 +30,7 @@ describe.skipIf(!isHere)(isHere ? 'where work comes from' : `where work comes fr
   })
 
   const lines: string[] = []
+  let condition: AgentCondition | undefined
   async function open(agent: TestAgent, claim: 'auto' | 'http', of = api): Promise<WorkSources> {
     const http = new HttpClient(of.api.url, agent.token)
     const server = new ServerApi(http)
@@ -36,7 +38,8 @@ describe.skipIf(!isHere)(isHere ? 'where work comes from' : `where work comes fr
     const slots = [{ index: 0 }, { index: 1 }]
     const log = pino({ level: 'info' }, { write: (line) => lines.push(line) })
     const steady = () => performance.now()
-    const sources = new WorkSources({ api: server, claim, owner: agent.id, slots, steady, log })
+    const onCondition = (now: AgentCondition) => (condition = now)
+    const sources = new WorkSources({ api: server, claim, owner: agent.id, slots, steady, onCondition, log })
     cleanups.push(() => {
       sources.close()
       http.close()
@@ -59,14 +62,17 @@ describe.skipIf(!isHere)(isHere ? 'where work comes from' : `where work comes fr
   test('an agent claims over HTTP while Redis is away, and from the queue when it is back', async () => {
     const { agent, sweepId } = await newPool(api)
     const source = await open(agent, 'auto')
+    expect(condition).toEqual({ claims: 'queue' })
     const waiting = source.claim(OFFER, 15_000, never)
     await redis.kill()
     await redis.start()
     await vi.waitFor(() => controller.issue(sweepId, 1), { timeout: 10_000, interval: 50 })
     expect(await waiting).toHaveLength(1)
+    expect(condition).toMatchObject({ claims: 'http', queueTrouble: expect.stringContaining("doesn't answer") })
     expect(claims('the queue does not answer; claiming over HTTP until it does')).toBeGreaterThan(0)
     const before = claims('claiming from the queue')
     await vi.waitFor(() => expect(claims('claiming from the queue')).toBeGreaterThan(before), { timeout: 10_000 })
+    expect(condition).toEqual({ claims: 'queue' })
   }, 30_000)
 
   test('an agent that cannot reach Redis says so and claims over HTTP', async () => {
@@ -75,6 +81,7 @@ describe.skipIf(!isHere)(isHere ? 'where work comes from' : `where work comes fr
       const pool = await newPool(closed)
       const source = await open(pool.agent, 'auto', closed)
       expect(claims('the queue cannot be used from here; claiming over HTTP')).toBe(1)
+      expect(condition).toMatchObject({ claims: 'http', queueTrouble: expect.stringContaining('127.0.0.1:1') })
       await new TestController(closed).issue(pool.sweepId, 1)
       expect(await source.claim(OFFER, 15_000, never)).toHaveLength(1)
     } finally {

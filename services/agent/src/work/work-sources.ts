@@ -1,7 +1,7 @@
 import type { TicketQueue } from '@sweep/queue/ticket-queue'
 import type { TicketWait } from '@sweep/queue/ticket-wait'
 import { SweepError } from '@sweep/spec/errors'
-import type { AgentQueue, Assignment, Slot } from '@sweep/spec/wire/agent-protocol'
+import type { AgentCondition, AgentQueue, Assignment, Slot } from '@sweep/spec/wire/agent-protocol'
 import type { Logger } from 'pino'
 import type { RoomOffer, ServerApi } from '../server/server-api.ts'
 import { HttpSource } from './http-source.ts'
@@ -21,6 +21,8 @@ export interface WorkSourcesOptions {
   readonly owner: string
   readonly slots: readonly Slot[]
   readonly steady: () => number
+  /** Told again and again, also without a change. */
+  readonly onCondition: (now: Pick<AgentCondition, 'claims' | 'queueTrouble'>) => void
   readonly log: Logger
 }
 
@@ -98,7 +100,7 @@ export class WorkSources implements WorkSource {
   #down(message: string, error: unknown): void {
     if (!this.#isUp) return
     this.#isUp = false
-    this.#say(message, error)
+    this.#say('http', message, error)
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => void this.open(), AGAIN_MS)
     this.#timer.unref()
@@ -109,23 +111,20 @@ export class WorkSources implements WorkSource {
     try {
       const { redisUrl, queues } = await this.#options.api.queueAccess()
       if (this.#isClosed) return NOT_OFFERED_MS
-      if (redisUrl === undefined) {
-        this.#drop()
-        return NOT_OFFERED_MS
-      }
+      if (redisUrl === undefined) return this.#notOffered()
       const modules = await loadQueue()
       if (this.#isClosed) return NOT_OFFERED_MS
       const { source, wait } = this.#open(redisUrl, queues, modules)
       source.queues = queues
       await wait.check()
-      if (!this.#isUp) this.#say('claiming from the queue')
+      this.#say('queue', 'claiming from the queue')
       this.#isUp = true
       return REFRESH_MS
     } catch (error) {
       this.#isUp = false
       // A server from before there was such a thing.
-      if (error instanceof SweepError && error.code === 'not-found') return NOT_OFFERED_MS
-      this.#say('the queue cannot be used from here; claiming over HTTP', error)
+      if (error instanceof SweepError && error.code === 'not-found') return this.#notOffered()
+      this.#say('http', 'the queue cannot be used from here; claiming over HTTP', error)
       return AGAIN_MS
     }
   }
@@ -142,6 +141,14 @@ export class WorkSources implements WorkSource {
     return this.#opened
   }
 
+  /** @returns milliseconds until it is time to look again */
+  #notOffered(): number {
+    this.#drop()
+    // Nothing was said yet where it never was: that is the ordinary case.
+    if (this.#said !== undefined) this.#say('http', 'the server offers no queue any more; claiming over HTTP')
+    return NOT_OFFERED_MS
+  }
+
   #drop(): void {
     this.#isUp = false
     this.#opened?.wait.close()
@@ -149,10 +156,14 @@ export class WorkSources implements WorkSource {
     this.#opened = undefined
   }
 
-  #say(message: string, error?: unknown): void {
+  #say(claims: AgentCondition['claims'], message: string, error?: unknown): void {
+    const { log, onCondition } = this.#options
+    onCondition(
+      error === undefined ? { claims } : { claims, queueTrouble: String((error as Error).message).slice(0, 1000) },
+    )
     if (this.#said === message) return
     this.#said = message
-    if (error === undefined) this.#options.log.info(message)
-    else this.#options.log.warn({ err: error }, message)
+    if (error === undefined) log.info(message)
+    else log.warn({ err: error }, message)
   }
 }

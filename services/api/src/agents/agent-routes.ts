@@ -14,6 +14,7 @@ import {
   Heartbeat,
   HeartbeatReply,
   Leftovers,
+  LostNamespaces,
   RegisterAgent,
   Reports,
   ReportsReply,
@@ -22,7 +23,7 @@ import { AgentList, AgentView } from '@sweep/spec/wire/api'
 import { drainAgent, getAgent, listAgents, registerAgent } from '@sweep/store/agents'
 import { type ClaimedAttempt, endLeftBehind } from '@sweep/store/attempts'
 import { freeRuns } from '@sweep/store/free-runs'
-import { claimsThatAreOver } from '@sweep/store/leftovers'
+import { claimsThatAreOver, namespacesOfLost } from '@sweep/store/leftovers'
 import { ingestReports } from '@sweep/store/reports'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
@@ -181,6 +182,19 @@ export function addAgentRoutes(app: App, context: ApiContext): void {
       },
     },
     async (request) => ({ attempts: await claimsThatAreOver(database, request.body.attempts) }),
+  )
+
+  app.post(
+    '/agents/:id/lost-namespaces',
+    {
+      config: { access: 'agent' },
+      schema: {
+        summary: 'Where in a cluster lost agents may have left something',
+        params: AgentPath,
+        response: { 200: LostNamespaces },
+      },
+    },
+    async () => ({ namespaces: await namespacesOfLost(database) }),
   )
 
   app.get(

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto'
+import { queueAway } from '@sweep/queue/queue-away'
 import { type RedisConnection, redisConnection } from '@sweep/queue/redis-connection'
 import type { RandomBytes } from '@sweep/spec/clock'
 import type { AgentId } from '@sweep/spec/ids'
@@ -10,8 +11,11 @@ import type { ApiDependencies } from '../context.ts'
 import type { ApiSettings } from '../settings.ts'
 
 const USER = 'sweep-agent-'
+const VISITOR = 'sweep-visitor-'
 const LOOK_EVERY_MS = 60_000
 const COMMAND_MS = 2000
+/** What Redis says where it makes no users, now or later. */
+const REFUSED = /NOPERM|unknown command/
 
 /** What BullMQ needs, on the keys that are named besides; nothing that tells of other keys, or reaches them. */
 const RIGHTS = [
@@ -53,11 +57,13 @@ export async function openAgentUsers(
 export class AgentUsers {
   readonly #options: AgentUsersOptions
   readonly #key: Buffer
+  readonly #randomBytes: (count: number) => Buffer
   readonly #redis: RedisConnection
   readonly #timer: NodeJS.Timeout
 
-  private constructor(options: AgentUsersOptions, key: Buffer) {
+  private constructor(options: AgentUsersOptions, key: Buffer, randomBytes: RandomBytes) {
     this.#options = options
+    this.#randomBytes = (count) => Buffer.from(randomBytes(count))
     this.#key = key
     this.#redis = redisConnection(options.redisUrl, COMMAND_MS)
     this.#timer = setInterval(() => void this.#look(), LOOK_EVERY_MS)
@@ -68,13 +74,14 @@ export class AgentUsers {
   static async load(options: AgentUsersOptions, randomBytes: RandomBytes): Promise<AgentUsers> {
     const fresh = Buffer.from(randomBytes(32)).toString('hex')
     const key = String(await settingOrInitial(options.database, 'agent-user-key', fresh))
-    return new AgentUsers(options, Buffer.from(key, 'hex'))
+    return new AgentUsers(options, Buffer.from(key, 'hex'), randomBytes)
   }
 
   /**
-   * The address for an agent, the same each time, so that connections outlive a change of its queues. Undefined where no
-   * user could be made: Redis is away, is older than 6, or does not let us.
+   * The address for an agent, the same each time, so that connections outlive a change of its queues. Undefined where
+   * Redis makes no users for us: it is older than 6, or does not let us.
    * @param queueNames all that it may reach from now on
+   * @throws SweepError `unavailable` while Redis is away
    */
   async addressFor(agentId: AgentId, queueNames: readonly string[]): Promise<string | undefined> {
     const { agentRedisUrl, log } = this.#options
@@ -87,7 +94,25 @@ export class AgentUsers {
       return url.href
     } catch (error) {
       log.warn({ err: error, agentId }, 'no user of Redis made for an agent, which claims over HTTP')
-      return undefined
+      if (REFUSED.test(String(error))) return undefined
+      throw queueAway(this.#redis.name, error)
+    }
+  }
+
+  /** Lets `work` go where agents go, as a user who may see that Redis is there and nothing in it. */
+  async asVisitor<T>(work: (url: string) => Promise<T>): Promise<T | { readonly problem: string }> {
+    const url = new URL(this.#options.agentRedisUrl)
+    url.username = `${VISITOR}${this.#randomBytes(8).toString('hex')}`
+    url.password = this.#randomBytes(32).toString('base64url')
+    try {
+      await this.#acl('SETUSER', url.username, 'reset', 'on', `>${url.password}`, '+ping', '+info')
+    } catch (error) {
+      return { problem: `no user can be made for agents: ${error instanceof Error ? error.message : error}` }
+    }
+    try {
+      return await work(url.href)
+    } finally {
+      await this.#acl('DELUSER', url.username).catch(() => undefined)
     }
   }
 

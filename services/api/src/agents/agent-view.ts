@@ -17,5 +17,6 @@ export function agentView(agent: AgentRecord): AgentView {
     labels: { ...agent.labels },
     version: agent.version,
     lastSeenAt: agent.lastSeenAt.toISOString(),
+    ...(agent.condition === null ? {} : { condition: agent.condition }),
   }
 }

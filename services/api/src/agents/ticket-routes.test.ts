@@ -52,6 +52,23 @@ test('an agent is told the queues of its own pools that it can serve', async () 
   })
 })
 
+test('what an agent says of how it works is shown until it registers again', async () => {
+  const { agent } = await newPool(api)
+  const shown = async () => (await api.call('GET', '/agents', { token: api.tokens.viewer })).body
+  const condition = { claims: 'http', queueTrouble: 'no route to redis.test' }
+  const tell = (token: string) => api.call('POST', `/agents/${agent.id}/condition`, { token, body: condition })
+  expect((await tell(api.tokens.join)).status).toBe(403)
+  expect(JSON.stringify(await shown())).not.toContain('no route')
+  expect((await tell(agent.token)).status).toBe(200)
+  expect(await shown()).toMatchObject({
+    agents: expect.arrayContaining([expect.objectContaining({ id: agent.id, condition })]),
+  })
+  const again = { name: 'agent', host: 'host', slots: [{ index: 0 }], cpus: 1, memoryBytes: 1, version: '1.2.3' }
+  const body = { ...again, agentId: agent.id, queues: ['default'], launchers: ['process'] }
+  expect((await api.call('POST', '/agents', { token: agent.token, body })).status).toBe(200)
+  expect(JSON.stringify(await shown())).not.toContain('no route')
+})
+
 test('without SWEEP_AGENT_REDIS_URL no agent is let in', async () => {
   const closed = await testApi()
   try {
@@ -193,11 +210,54 @@ describe.skipIf(!redisIsHere)(`users of Redis for agents${redisIsHere ? '' : ` (
     await expect(as(old.redisUrl ?? '', (client) => client.ping())).rejects.toThrow()
   })
 
-  test('where no user can be made agents claim over HTTP', async () => {
+  test('where Redis lets the server make no users agents claim over HTTP', async () => {
+    const allowed = ['on', '>plain', '~*', '+@all', '-acl']
+    await as(redis.url, (client) => client.call('ACL', 'SETUSER', 'plain', ...allowed))
+    const plain = redis.url.replace('redis://', 'redis://plain:plain@')
+    const without = await testApi({ agentRedisUrl: redis.url, redisUrl: plain }, redis.url)
+    try {
+      expect(await access(await registerTestAgent(without), without)).toEqual({ queues: [] })
+    } finally {
+      await without.close()
+    }
+  })
+
+  test('the server says whether the address that it hands out can be used', async () => {
+    const check = async (agentRedisUrl?: string) => {
+      const one = agentRedisUrl === undefined ? await testApi() : await testApi({ agentRedisUrl, redisUrl: redis.url })
+      try {
+        return (await one.call('GET', '/queue-check', { token: one.tokens.viewer })).body
+      } finally {
+        await one.close()
+      }
+    }
+    const { host } = new URL(redis.url)
+    expect(await check()).toEqual({ status: 'not-offered' })
+    expect(await check(redis.url)).toEqual({ status: 'ok', address: host })
+    await as(redis.url, (client) => client.call('ACL', 'SETUSER', 'shared', 'on', '>word', '+info', '+ping'))
+    expect(await check(`redis://shared:word@${host}`)).toEqual({ status: 'ok', address: host })
+    expect(await check(`redis://shared:wrong@${host}`)).toMatchObject({
+      status: 'failed',
+      problem: expect.stringContaining('WRONGPASS'),
+    })
+    const silent = await check('redis://127.0.0.1:1')
+    expect(silent).toMatchObject({ status: 'failed', problem: expect.stringContaining('ECONNREFUSED') })
+    const other = await TestRedis.start({ appendOnly: false })
+    expect(await check(other.url)).toMatchObject({ problem: expect.stringContaining('another Redis') })
+    expect(await check(other.url.replace('redis://', 'redis://default:any@'))).toMatchObject({
+      problem: expect.stringContaining('another Redis'),
+    })
+    await other.remove()
+    const left = await as(redis.url, (client) => client.call('ACL', 'USERS'))
+    expect(String(left)).not.toContain('sweep-visitor')
+  })
+
+  test('an agent that asks while Redis is away is told to ask again', async () => {
     const { agent } = await newPool(own)
     await redis.kill()
     try {
-      expect(await access(agent, own)).toEqual({ queues: [] })
+      const reply = await own.call('POST', `/agents/${agent.id}/queue-access`, { token: agent.token })
+      expect(reply).toMatchObject({ status: 503, body: { code: 'unavailable' } })
     } finally {
       await redis.start()
     }

@@ -18,7 +18,7 @@ export async function addPageRoutes(app: App): Promise<void> {
   for (const [file, type] of FILES) {
     const content = await readFile(join(folder, file))
     const etag = `"${createHash('sha256').update(content).digest('base64url').slice(0, 22)}"`
-    const paths = file === 'page.html' ? ['/', '/sweeps/:id'] : [`/static/${file}`]
+    const paths = file === 'page.html' ? ['/', '/agents', '/sweeps/:id'] : [`/static/${file}`]
     for (const path of paths) {
       app.get(path, { config: { access: 'public' }, schema: { hide: true } }, (request, reply) => {
         reply.headers({ 'content-type': type, 'cache-control': 'no-cache', etag })
