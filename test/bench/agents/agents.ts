@@ -11,6 +11,7 @@ import { freePort, hasRedis, TestRedis } from '../../support/redis.ts'
 import { DIST, waitFor } from '../../support/server.ts'
 import { atLeast, atMost, type Check, figure, quantile } from '../check.ts'
 import { printTable } from '../table.ts'
+import { FlushProbe } from './flush-probe.ts'
 import type { Measured } from './simulated-agent.ts'
 
 const SIMULATOR = fileURLToPath(new URL('simulator.js', import.meta.url))
@@ -25,6 +26,8 @@ interface Round extends Measured {
   readonly rampSeconds: number
   readonly cpuShare: Readonly<Record<string, number>>
   readonly memoryMb: Readonly<Record<string, number>>
+  /** Milliseconds that a flush of the same disk took meanwhile, each. */
+  readonly flushes: readonly number[]
 }
 
 /** Rejected by a signal to end, so that what was started ends first. */
@@ -51,6 +54,9 @@ export async function agents(options: readonly string[]): Promise<Check[]> {
       row('report to decision, p99', rounds, (round) => quantile(round.decisions, 0.99), 'ms'),
       row('claim answered, median', rounds, (round) => quantile(round.claims, 0.5), 'ms'),
       row('claim answered, p99', rounds, (round) => quantile(round.claims, 0.99), 'ms'),
+      row('flush of the disk, median', rounds, (round) => quantile(round.flushes, 0.5), 'ms'),
+      row('flush of the disk, p99', rounds, (round) => quantile(round.flushes, 0.99), 'ms'),
+      row('flush of the disk, longest', rounds, (round) => Math.max(...round.flushes), 'ms'),
       ...['api', 'controller', 'postgres', 'simulators'].map((name) =>
         row(`CPU of ${name}`, rounds, (round) => 100 * (round.cpuShare[name] ?? 0), '%'),
       ),
@@ -62,6 +68,8 @@ export async function agents(options: readonly string[]): Promise<Check[]> {
   return rounds.flatMap((round) => {
     const of = `${round.trials} trials: `
     return [
+      figure(`${of}flush of the disk, p99`, quantile(round.flushes, 0.99), 'ms'),
+      figure(`${of}flush of the disk, longest`, Math.max(...round.flushes), 'ms'),
       atLeast(`${of}decisions measured`, round.decisions.length, '', 20),
       atMost(`${of}report to decision, p99`, quantile(round.decisions, 0.99), 'ms', 500),
       figure(`${of}claims measured`, round.claims.length, ''),
@@ -94,6 +102,7 @@ async function measure(trials: number): Promise<Round> {
   const api = service('api')
   const controller = service('controller')
   const simulators: Simulator[] = []
+  const probe = await FlushProbe.start(folder)
   const work = async (): Promise<Round> => {
     await waitFor(async () => (await fetch(`${url}/api/v1/health`).catch(() => undefined))?.ok === true)
     await createSweep(url, token, trials)
@@ -108,6 +117,7 @@ async function measure(trials: number): Promise<Round> {
     const rampSeconds = (performance.now() - startedAt) / 1000
     await sleep(10_000)
     await gather(simulators)
+    probe.take()
     const pids = {
       api: [api.pid ?? 0],
       controller: [controller.pid ?? 0],
@@ -118,17 +128,19 @@ async function measure(trials: number): Promise<Round> {
     await sleep(MEASURE_MS)
     const after = await cpuSeconds(pids)
     const measured = await gather(simulators)
+    const flushes = probe.take()
     const cpuShare = Object.fromEntries(
       Object.keys(pids).map((name) => [name, (((after[name] ?? 0) - (before[name] ?? 0)) * 1000) / MEASURE_MS]),
     )
     const memoryMb = { api: await residentMb(api), controller: await residentMb(controller) }
-    return { ...measured, trials, rampSeconds, cpuShare, memoryMb }
+    return { ...measured, trials, rampSeconds, cpuShare, memoryMb, flushes }
   }
   try {
     return await Promise.race([work(), brokenOff])
   } finally {
     for (const simulator of simulators) simulator.kill()
     await Promise.all([ended(api), ended(controller)])
+    await probe.close()
     await redis?.remove()
     await cluster.stop()
     await rm(folder, { recursive: true, force: true })
