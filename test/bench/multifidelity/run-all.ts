@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { seedBySeed } from '../seed-by-seed.ts'
 import { combinationOf } from './combination.ts'
 import type { FidelityTask } from './fidelity-task.ts'
 import { type KeptRuns, keptRuns } from './kept-runs.ts'
@@ -16,23 +17,15 @@ export interface Results {
   readonly speedups: Speedups
 }
 
-/** Seed by seed, so that all have equally many should the time run out. */
 export async function runAll(options: FidelityOptions, tasks: readonly FidelityTask[]): Promise<Results> {
-  const { combinations, workers, seeds, limitMs, keep } = options
+  const { combinations, workers, keep } = options
   const kept = keptRuns(keep)
   const results = new Map(combinations.map(({ label }) => [label, new Map<string, Times[]>()]))
   const speedups: Speedups = new Map(tasks.map(({ name }) => [name, { lone: [], many: [] }]))
-  const begin = performance.now()
-  let longestMs = 0
-  for (let seed = 0; seed < seeds; seed += 1) {
-    const seedBegin = performance.now()
-    if (seedBegin - begin + longestMs > limitMs) {
-      console.log(`the time was up after ${seed} of ${seeds} seeds; what follows compares those`)
-      break
-    }
-    const seconds: string[] = []
+  await seedBySeed(options, async (seed) => {
+    const took: string[] = []
     for (const { label } of combinations) {
-      const combinationBegin = performance.now()
+      const begin = performance.now()
       for (const task of tasks) {
         for (const crowd of workers) {
           const times = await timesOf(kept, label, task, crowd, seed)
@@ -41,16 +34,15 @@ export async function runAll(options: FidelityOptions, tasks: readonly FidelityT
           ofCombination.set(place, [...(ofCombination.get(place) ?? []), times])
         }
       }
-      seconds.push(`${label} ${((performance.now() - combinationBegin) / 1000).toFixed(1)} s`)
+      took.push(`${label} ${((performance.now() - begin) / 1000).toFixed(1)} s`)
     }
     for (const task of tasks) {
       const { lone, many } = speedups.get(task.name)!
       lone.push(await timeToHardest(kept, 'random+none', task, 1, seed))
       many.push(await timeToHardest(kept, 'random+asha', task, MANY, seed))
     }
-    console.error(`seed ${seed + 1} of ${seeds}: ${seconds.join(', ')}`)
-    longestMs = Math.max(longestMs, performance.now() - seedBegin)
-  }
+    return took
+  })
   return { ours: combinations.map(({ label }) => entrantOf(label, results.get(label)!)), speedups }
 }
 

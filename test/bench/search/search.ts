@@ -1,4 +1,5 @@
 import { atMost, type Check, figure } from '../check.ts'
+import { seedBySeed } from '../seed-by-seed.ts'
 import { hasSuiteBaselines, readBaselines } from './baselines.ts'
 import { duel, meanRanks, meanRatio } from './comparison.ts'
 import { type Baseline, BUDGETS, type Entrant, hasRun, type Outcomes } from './outcomes.ts'
@@ -18,7 +19,7 @@ export async function search(args: readonly string[]): Promise<Check[]> {
   const measured = readBaselines(options.workers)
   sayWhatIsMissing(options, measured)
 
-  const ours = runAll(options)
+  const ours = await runAll(options)
   const tasks = options.tasks.map(({ name }) => name)
   const budgets = BUDGETS.filter((budget) => budget <= options.trials)
   const random =
@@ -48,27 +49,17 @@ function sayWhatIsMissing({ tasks, workers }: SearchOptions, measured: readonly 
   }
 }
 
-/** Seed by seed, so that all samplers have equally many should the time run out. */
-function runAll({ methods, tasks, seeds, trials, workers, limitMs }: SearchOptions): readonly Entrant[] {
+async function runAll({ methods, tasks, trials, workers, ...limits }: SearchOptions): Promise<readonly Entrant[]> {
   const budgets = BUDGETS.filter((budget) => budget <= trials)
   const rows = new Map(methods.map((method) => [method, tasks.map(() => [] as number[][])]))
-  const begin = performance.now()
-  let longestMs = 0
-  for (let seed = 0; seed < seeds; seed += 1) {
-    const seedBegin = performance.now()
-    if (seedBegin - begin + longestMs > limitMs) {
-      console.log(`the time was up after ${seed} of ${seeds} seeds; what follows compares those`)
-      break
-    }
-    const seconds = methods.map((method) => {
-      const methodBegin = performance.now()
+  await seedBySeed(limits, (seed) =>
+    methods.map((method) => {
+      const begin = performance.now()
       for (const [index, task] of tasks.entries())
         rows.get(method)![index]!.push(runSampler(task, { method, seed, trials, workers }))
-      return `${method} ${((performance.now() - methodBegin) / 1000).toFixed(1)} s`
-    })
-    console.error(`seed ${seed + 1} of ${seeds}: ${seconds.join(', ')}`)
-    longestMs = Math.max(longestMs, performance.now() - seedBegin)
-  }
+      return `${method} ${((performance.now() - begin) / 1000).toFixed(1)} s`
+    }),
+  )
   return methods.map((method) => ({
     label: ourLabel(method),
     byTask: new Map<string, Outcomes>(
